@@ -1,0 +1,88 @@
+"""nasengine: define a search space in Python, run a study, see the front, take the network home.
+
+Importing the package loads neither torch nor ray: each public name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nasengine import blocks, tasks
+    from nasengine.errors import NasError
+    from nasengine.graph import (
+        Block,
+        Categories,
+        Composite,
+        Cost,
+        EdgeIndex,
+        Features,
+        Graph,
+        Image,
+        Nodes,
+        Primitive,
+        Scalar,
+        Sequence,
+        Signal,
+        TensorType,
+        Tokens,
+        Value,
+        Volume,
+        Wiring,
+        block,
+        lower,
+        screen,
+    )
+    from nasengine.hardware import Device, LatencyProfile, profile
+    from nasengine.search import FullTraining, SuccessiveHalving, at_most, maximize, minimize
+    from nasengine.space import Architecture, Network, Space, Spec, choice, integer, lazy, repeat, tagged, uniform
+    from nasengine.study import Front, Study
+    from nasengine.train import Recipe
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "nasengine.errors": ("NasError",),
+    "nasengine.space": (
+        "Architecture", "Network", "Space", "Spec", "choice", "integer", "lazy", "repeat", "tagged", "uniform",
+    ),
+    "nasengine.graph": (
+        "Block", "Categories", "Composite", "Cost", "EdgeIndex", "Features", "Graph", "Image", "Nodes", "Primitive",
+        "Scalar", "Sequence", "Signal", "TensorType", "Tokens", "Value", "Volume", "Wiring", "block", "lower", "screen",
+    ),
+    "nasengine.hardware": ("Device", "LatencyProfile", "profile"),
+    "nasengine.search": ("FullTraining", "SuccessiveHalving", "at_most", "maximize", "minimize"),
+    "nasengine.train": ("Recipe",),
+    "nasengine.study": ("Front", "Study"),
+}  # fmt: skip
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_ROOMS = ("blocks", "tasks")
+
+__all__ = [
+    # the space
+    "Space", "Architecture", "Network", "Spec", "choice", "integer", "uniform", "repeat", "lazy", "tagged",
+    # what a network is given
+    "Image", "Volume", "Signal", "Features", "Sequence", "Tokens", "Categories", "Scalar", "Nodes", "EdgeIndex",
+    # the graph
+    "Block", "Composite", "Primitive", "block", "Wiring", "Value", "TensorType", "Graph", "Cost", "lower", "screen",
+    # the study
+    "Study", "Front", "Recipe", "Device", "LatencyProfile", "profile", "maximize", "minimize", "at_most",
+    "SuccessiveHalving", "FullTraining", "NasError",
+    # rooms
+    "blocks", "tasks",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"nasengine.{name}")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'nasengine' has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

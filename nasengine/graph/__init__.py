@@ -1,0 +1,28 @@
+"""What an architecture is: a graph of primitive operations over typed values. No torch but in module.py and source.py."""
+
+from nasengine.graph.block import Axis, Block, Call, Composite, Parameter, Primitive, block, function, module
+from nasengine.graph.cost import Cost
+from nasengine.graph.flat import Node
+from nasengine.graph.graph import Graph, Screened, lower, screen
+from nasengine.graph.inputs import (
+    Categories,
+    EdgeIndex,
+    Features,
+    Image,
+    Input,
+    Nodes,
+    Scalar,
+    Sequence,
+    Signal,
+    Tokens,
+    Volume,
+)
+from nasengine.graph.tensor import TensorType
+from nasengine.graph.wiring import SharedModule, Value, Wiring
+from nasengine.graph.zeros import Zeros
+
+__all__ = [
+    "Axis", "Block", "Call", "Categories", "Composite", "Cost", "EdgeIndex", "Features", "Graph", "Image", "Input",
+    "Node", "Nodes", "Parameter", "Primitive", "Scalar", "Screened", "Sequence", "SharedModule", "Signal",
+    "TensorType", "Tokens", "Value", "Volume", "Wiring", "Zeros", "block", "function", "lower", "module", "screen",
+]  # fmt: skip

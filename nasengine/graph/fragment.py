@@ -1,0 +1,243 @@
+"""Fragment: a block lowered on given input types, with everything that is known of it without torch.
+
+Fragments are cached per (block, input types), so that a candidate is a join of fragments it shares with others. A
+primitive's fragment is a leaf; a composite's holds calls to smaller fragments over numbered values: the inputs first,
+then each call's outputs in order.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from hashlib import blake2b
+from typing import NamedTuple, cast
+
+from nasengine.graph.block import Block, Call, Parameter, Primitive
+from nasengine.graph.cost import POINT, Reach, compose
+from nasengine.graph.tensor import TensorType
+
+LABEL = 16
+"""Bytes of a label. The first is 1 where the operation is pure (no state, not random), so equal uses may be merged."""
+
+
+class FragmentCall(NamedTuple):
+    """One application inside a composite. Calls of one ``module`` name share their weights."""
+
+    fragment: Fragment
+    module: str
+    name: str
+    args: tuple[int, ...]
+    first: int
+    """Number of its first output value."""
+
+    @property
+    def outs(self) -> range:
+        """Numbers of its output values."""
+        return range(self.first, self.first + len(self.fragment.outputs))
+
+
+class Fragment:
+    """A lowered block. Immutable; costs are for one sample."""
+
+    def __init__(
+        self,
+        block: Block,
+        inputs: tuple[TensorType, ...],
+        outputs: tuple[TensorType, ...],
+        *,
+        calls: tuple[FragmentCall, ...] = (),
+        refs: tuple[int, ...] = (),
+        call: Call | None = None,
+    ) -> None:
+        self.block, self.inputs, self.outputs = block, inputs, outputs
+        self.calls, self.refs, self.call = calls, refs, call
+        self.passes_through = call is None and not calls
+        """Does it only hand its inputs on?"""
+        self.size: int = 1 if call is not None else sum([c.fragment.size for c in calls])
+        """Number of primitives."""
+        self._peaks: dict[int, int] = {}
+
+    @staticmethod
+    def row(block: Block, inputs: tuple[TensorType, ...], parts: list[tuple[str, Fragment]]) -> Fragment:
+        """Fragments one after another: every reading of a row is a join of its parts' readings."""
+        params = macs = param_bytes = 0
+        peak = inputs[0].nbytes
+        reach: Reach | None = POINT
+        clean = True
+        calls = []
+        for k, (name, part) in enumerate(parts):
+            calls.append(FragmentCall(part, name, name, (k,), k + 1))
+            params += part.params
+            macs += part.macs
+            param_bytes += part.param_bytes
+            peak = max(peak, part.peak())
+            clean = clean and part.is_clean and not part.is_ragged
+            step = part.reach[0][0]
+            reach = None if reach is None or step is None else compose(reach, step)
+        outputs = parts[-1][1].outputs if parts else inputs
+        made = Fragment(block, inputs, outputs, calls=tuple(calls), refs=(len(calls),))
+        made._peaks[0] = peak
+        made.__dict__.update(
+            is_row=True,
+            shares=False,
+            params=params,
+            macs=macs,
+            param_bytes=param_bytes,
+            reach=((reach,),),
+            is_clean=clean,
+            is_ragged=reach is None,
+        )
+        return made
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """State of a primitive; a composite's is in its parts."""
+        return self.block.parameters(*self.inputs) if isinstance(self.block, Primitive) else ()
+
+    @cached_property
+    def distinct(self) -> tuple[FragmentCall, ...]:
+        """Calls with each shared module once."""
+        return tuple({call.module: call for call in self.calls}.values())
+
+    @cached_property
+    def shares(self) -> bool:
+        """Is one module applied more than once here?"""
+        return len({call.module for call in self.calls}) < len(self.calls)
+
+    @cached_property
+    def is_row(self) -> bool:
+        """Is it calls in a row, each taking what the one before made?"""
+        value = 0
+        for call in self.calls:
+            if call.args != (value,) or len(call.fragment.outputs) != 1:
+                return False
+            value = call.first
+        return self.call is None and self.refs == (value,) and len(self.inputs) == 1 and not self.shares
+
+    @cached_property
+    def params(self) -> int:
+        """Trainable numbers."""
+        if self.call is not None:
+            return sum(p.numel for p in self.parameters if p.trainable)
+        return sum(c.fragment.params for c in (self.distinct if self.shares else self.calls))
+
+    @cached_property
+    def param_bytes(self) -> int:
+        """Bytes of the trainable numbers."""
+        if self.call is not None:
+            return sum(p.nbytes for p in self.parameters if p.trainable)
+        return sum(c.fragment.param_bytes for c in (self.distinct if self.shares else self.calls))
+
+    @cached_property
+    def macs(self) -> int:
+        """Multiply-accumulates of one sample."""
+        if self.call is not None:
+            return cast(Primitive, self.block).macs(self.inputs, self.outputs)
+        return sum(c.fragment.macs for c in self.calls)
+
+    @cached_property
+    def reach(self) -> tuple[tuple[Reach | None, ...], ...]:
+        """For each output and input, the local window between them; None where they are not connected."""
+        if self.call is not None:
+            op = cast(Primitive, self.block)
+            one = None if op.zero == "source" else op.reach(*self.inputs)
+            return tuple(tuple(one for _ in self.inputs) for _ in self.outputs)
+        known = [tuple(POINT if i == j else None for j in range(len(self.inputs))) for i in range(len(self.inputs))]
+        for call in self.calls:
+            known.extend(_reach_through(call.fragment.reach[k], [known[a] for a in call.args]) for k in range(len(call.outs)))
+        return tuple(known[r] for r in self.refs)
+
+    @cached_property
+    def extent(self) -> float:
+        """The deepest local window of any output on the first input."""
+        return max((reach[0][0] for reach in self.reach if reach and reach[0] is not None), default=0.0)
+
+    @cached_property
+    def is_ragged(self) -> bool:
+        """Does an output depend on no input, or an input reach no output?"""
+        outputs = any(all(r is None for r in out) for out in self.reach)
+        return outputs or any(all(out[i] is None for out in self.reach) for i in range(len(self.inputs)))
+
+    @cached_property
+    def is_clean(self) -> bool:
+        """Is there no dead and no zero part in it?"""
+        if self.call is not None:
+            return cast(Primitive, self.block).zero != "source"
+        if any(not c.fragment.is_clean or c.fragment.is_ragged for c in self.calls):
+            return False
+        return self.is_row or len(self.needed) == len(self.calls)
+
+    @cached_property
+    def needed(self) -> tuple[FragmentCall, ...]:
+        """Calls that an output depends on."""
+        wanted = set(self.refs)
+        kept: list[FragmentCall] = []
+        for call in reversed(self.calls):
+            if any(out in wanted for out in call.outs):
+                wanted.update(call.args)
+                kept.append(call)
+        return tuple(kept[::-1])
+
+    def peak(self, kept: int = 0) -> int:
+        """Most bytes alive at once while it runs; ``kept`` is a bit mask of inputs that something later still needs."""
+        found = self._peaks.get(kept)
+        if found is None:
+            found = self._peaks[kept] = self._leaf_peak() if self.call is not None else self._composite_peak(kept)
+        return found
+
+    def _leaf_peak(self) -> int:
+        taken = 0 if cast(Primitive, self.block).view else sum(t.nbytes for t in self.outputs)
+        return sum(t.nbytes for t in self.inputs) + taken
+
+    def _composite_peak(self, kept: int) -> int:
+        sizes, last = self._lifetimes(kept)
+        alive = sum(t.nbytes for t in self.inputs)
+        peak = alive
+        for step, call in enumerate(self.calls):
+            args = dict.fromkeys(call.args)
+            later = sum(1 << k for k, a in enumerate(call.args) if last[a] > step)
+            repeated = sum(sizes[a] for a in call.args) - sum(sizes[a] for a in args)
+            others = alive - sum(sizes[a] for a in args) - repeated
+            peak = max(peak, others + call.fragment.peak(later))
+            alive += sum(sizes[o] for o in call.outs)
+            alive -= sum(sizes[a] for a in args if last[a] == step)
+            alive -= sum(sizes[o] for o in call.outs if last[o] < 0)
+        return peak
+
+    def _lifetimes(self, kept: int) -> tuple[list[int], list[int]]:
+        """Size of each value, and the step of its last use (-1: never used; beyond the end: still needed)."""
+        sizes = [t.nbytes for t in self.inputs]
+        last = [len(self.calls) if kept >> i & 1 else -1 for i in range(len(self.inputs))]
+        for step, call in enumerate(self.calls):
+            for a in call.args:
+                last[a] = max(last[a], step)
+            sizes.extend(t.nbytes for t in call.fragment.outputs)
+            last.extend(-1 for _ in call.outs)
+        for ref in self.refs:
+            last[ref] = len(self.calls)
+        return sizes, last
+
+    @cached_property
+    def label(self) -> bytes:
+        """Label of a primitive: a hash of the torch call and the output types, with the pure flag in front."""
+        assert self.call is not None
+        pure = not self.parameters and not cast(Primitive, self.block).stochastic and self.call.target.startswith(_KNOWN)
+        text = f"{self.call.signature}|{[(t.shape, t.dtype) for t in self.outputs]!r}"
+        return bytes([pure]) + blake2b(text.encode(), digest_size=LABEL - 1).digest()
+
+
+_KNOWN = ("torch.", "operator.", "nasengine.")
+
+
+def _reach_through(
+    one: tuple[Reach | None, ...], before: list[tuple[Reach | None, ...]]
+) -> tuple[Reach | None, ...]:
+    """Reaches of one output on the composite's inputs, through a call's arguments."""
+    found: list[Reach | None] = [None] * (len(before[0]) if before else 0)
+    for step, reaches in zip(one, before, strict=True):
+        for j, reach in enumerate(reaches):
+            if reach is None or step is None:
+                continue
+            through = compose(reach, step)
+            old = found[j]
+            found[j] = through if old is None else (max(old[0], through[0]), max(old[1], through[1]))
+    return tuple(found)

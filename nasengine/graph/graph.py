@@ -1,0 +1,158 @@
+"""Graph: what an architecture is. Every reading (cost, id, module, source, picture) starts here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from nasengine.errors import NasError, ShapeError, SpaceError
+from nasengine.graph.canonical import form, network_id
+from nasengine.graph.cost import Cost
+from nasengine.graph.flat import Flat, Node, flatten
+from nasengine.graph.fragment import Fragment
+from nasengine.graph.simplify import simplify
+from nasengine.graph.tensor import TensorType
+from nasengine.graph.wiring import lower_block, under
+
+if TYPE_CHECKING:
+    from nasengine.space.architecture import Architecture, Network
+
+
+class Graph:
+    """A network as primitives over typed values. Immutable.
+
+    Args:
+        fragment: the lowered body.
+        names: names of the inputs, in order.
+    """
+
+    def __init__(self, fragment: Fragment, names: tuple[str, ...]) -> None:
+        self.fragment = fragment
+        self.inputs: dict[str, int] = {name: i for i, name in enumerate(names)}
+
+    def __repr__(self) -> str:
+        return f"Graph({len(self.nodes)} nodes, {self.cost.params:,} params, id {self.id[:12]})"
+
+    @cached_property
+    def flat(self) -> Flat:
+        """Primitives in topological order."""
+        return flatten(self.fragment)
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """Applications of primitives, in topological order."""
+        return self.flat.nodes
+
+    @cached_property
+    def outputs(self) -> dict[str, int]:
+        """Name of each output and its value number: ``output`` where there is one, else as the root block names them."""
+        names = getattr(self.fragment.block, "output_names", ())
+        refs = self.flat.refs
+        if len(names) != len(refs):
+            names = ("output",) if len(refs) == 1 else tuple(f"output_{i}" for i in range(len(refs)))
+        return dict(zip(names, refs, strict=True))
+
+    @cached_property
+    def types(self) -> tuple[TensorType, ...]:
+        """Type of each value, by number."""
+        found = dict(enumerate(self.fragment.inputs))
+        for node in self.nodes:
+            found.update(zip(node.outputs, node.fragment.outputs, strict=True))
+        return tuple(found[i] for i in range(len(found)))
+
+    @cached_property
+    def id(self) -> str:
+        """Hex id of the simplified graph; equal id, equal networks. The rule is in :mod:`nasengine.graph.canonical`."""
+        return network_id(form(simplify(self.fragment)), repr(self.fragment.inputs))
+
+    @cached_property
+    def cost(self) -> Cost:
+        """Closed-form cost of this graph as it stands."""
+        return cost_of(self.fragment)
+
+    def simplify(self) -> Graph:
+        """The graph without dead and zero parts: what a study trains, measures and exports."""
+        simple = simplify(self.fragment)
+        return self if simple is self.fragment else Graph(simple, tuple(self.inputs))
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """What is known of a candidate for free: its id and its cost."""
+
+    id: str
+    cost: Cost
+
+
+def cost_of(fragment: Fragment) -> Cost:
+    """Closed-form cost of a fragment."""
+    return Cost(fragment.params, fragment.macs, fragment.param_bytes, fragment.peak(), 1 + round(fragment.extent))
+
+
+def lower_network(network: Network, path: str = "") -> Fragment:
+    """The fragment of a network's body on its inputs.
+
+    Raises:
+        ShapeError: types that cannot meet; the message starts with the block's path.
+    """
+    try:
+        return lower_block(network.body, tuple([spec.type() for _, spec in network.inputs]))
+    except (ShapeError, SpaceError) as error:
+        raise _placed(path, error) from None
+
+
+def lower(architecture: Architecture, network: str | None = None) -> Graph:
+    """The declared graph of a network of an architecture (of the only deployed one when ``network`` is None).
+
+    Raises:
+        ShapeError: types that cannot meet.
+        SpaceError: no such network, or several to choose from.
+    """
+    name = network or only_deployed(architecture)
+    if name not in architecture.networks:
+        raise SpaceError(f"{name!r}: no such network; the architecture holds {', '.join(architecture.networks)}")
+    net = architecture.networks[name]
+    return Graph(lower_network(net, net.body_path(name)), tuple(n for n, _ in net.inputs))
+
+
+def only_deployed(architecture: Architecture) -> str:
+    """Name of the one deployed network."""
+    names = [name for name, net in architecture.networks.items() if net.deployed]
+    if len(names) != 1:
+        raise SpaceError(f"network: several are deployed ({', '.join(names)}); say which, network={names[0]!r}" if names
+                         else "network: none is deployed; mark one deployed=True")  # fmt: skip
+    return names[0]
+
+
+def screen(architecture: Architecture) -> Screened:
+    """Id of all networks together and cost of the deployed ones, simplified. Remembered on the architecture.
+
+    Raises:
+        ShapeError: types that cannot meet.
+    """
+    found: Screened | None = architecture._screened
+    if found is None:
+        found = _screen(architecture)
+        architecture._screened = found
+    return found
+
+
+def _screen(architecture: Architecture) -> Screened:
+    ids: list[str] = []
+    cost: Cost | None = None
+    for name, net in architecture.networks.items():
+        simple = simplify(lower_network(net, net.body_path(name)))
+        ids.append(network_id(form(simple), repr(simple.inputs)))
+        if net.deployed:
+            one = cost_of(simple)
+            cost = one if cost is None else cost + one
+    if len(ids) == 1 and cost is not None:
+        return Screened(ids[0], cost)
+    text = "|".join(f"{n}:{net.deployed}:{i}" for (n, net), i in zip(architecture.networks.items(), ids, strict=True))
+    return Screened(blake2b(text.encode(), digest_size=16).hexdigest(), cost or Cost(0, 0, 0, 0, 0))
+
+
+def _placed(path: str, error: NasError) -> NasError:
+    return under(path, error) if path else error

@@ -1,0 +1,174 @@
+"""Tables of a record: the front's members, refusals, latency measurements, settings; as rows, and as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from nasengine.report import style
+from nasengine.report.page import esc
+from nasengine.report.record import StudyRecord, Trial
+from nasengine.report.views import knee, reference
+
+CLOSED_FORM = "closed form of the graph, exact"
+METHODS = {
+    "params": f"trainable numbers; {CLOSED_FORM}",
+    "macs": f"multiply-accumulates of one sample in convolutions, linear maps and matrix products; {CLOSED_FORM}",
+    "param_bytes": f"bytes of the trainable numbers; {CLOSED_FORM}",
+    "peak_activation_bytes": f"most bytes of tensors alive at once in one forward pass of one sample; {CLOSED_FORM}",
+    "receptive_field": f"input positions that one position of the deepest map sees; {CLOSED_FORM}",
+}
+
+
+def method(record: StudyRecord, trial: Trial, name: str) -> str:
+    """How a value of a trial was obtained, in a sentence; the study's own words (`meta["methods"]`) come first."""
+    stated = record.meta.get("methods", {})
+    if name in stated or name in METHODS:
+        return str(stated.get(name) or METHODS[name])
+    if name == "latency_ms":
+        profile = record.profile(trial)
+        return latency_summary(profile) if profile else "measured; the profile was not recorded"
+    epochs = [rung.epoch for rung in record.rungs if rung.trial == trial.number]
+    return "validation split" + (f", after epoch {max(epochs)}" if epochs else "")
+
+
+def latency_summary(profile: Mapping[str, Any]) -> str:
+    """A latency profile in a line: median, interval, percentiles, runs, how and on what."""
+    device = profile.get("device") or {}
+    place = device.get("gpu") or device.get("cpu") or device.get("cpu_model") or "a device not named"
+    doubt = "" if profile.get("steady", True) else "; the warm-up did not become steady"
+    return (
+        f"median of {profile.get('runs', '?')} runs after {profile.get('warmup_runs', '?')} warm-up runs, "
+        f"95 % CI {style.number(profile.get('ci_low_ms'))} to {style.number(profile.get('ci_high_ms'))} ms, "
+        f"p10 {style.number(profile.get('p10_ms'))}, p90 {style.number(profile.get('p90_ms'))}, "
+        f"p99 {style.number(profile.get('p99_ms'))} ms; {profile.get('runtime', '?')} {profile.get('dtype', '?')}, "
+        f"batch {profile.get('batch', '?')}, threads {profile.get('threads', '?')}, on {place}{doubt}"
+    )
+
+
+def html_table(head: Sequence[str], rows: Iterable[Sequence[Any]], marked: Sequence[int] = ()) -> str:
+    """An HTML table; numbers stand right, text left, all of it escaped. `marked` rows are highlighted."""
+    body = list(rows)
+    right = [_numeric([row[i] for row in body]) for i in range(len(head))]
+    kinds = [' class="n"' if one else "" for one in right]
+    top = "".join(f"<th{kind}>{esc(title)}</th>" for kind, title in zip(kinds, head, strict=True))
+    lines = []
+    for k, row in enumerate(body):
+        cells = "".join(f"<td{kind}>{esc(style.number(v))}</td>" for kind, v in zip(kinds, row, strict=True))
+        lines.append(f"<tr{' class=knee' if k in marked else ''}>{cells}</tr>")
+    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+
+
+def _numeric(column: Sequence[Any]) -> bool:
+    found = [value for value in column if value is not None]
+    return bool(found) and all(isinstance(value, int | float) for value in found)
+
+
+def value_names(record: StudyRecord, trials: Iterable[Trial]) -> list[str]:
+    """Every value that one of the trials has: objectives, then budgets, then the rest."""
+    first = [*(o.name for o in record.objectives), *(b.name for b in record.budgets)]
+    found = [name for trial in trials for name in trial.values]
+    return [name for name in dict.fromkeys([*first, *found]) if name in found]
+
+
+def front_table(record: StudyRecord) -> tuple[list[str], list[list[Any]]]:
+    """Head and rows of the front's members: trial, every value, and the test split's metrics where they are known."""
+    front = record.front
+    names = value_names(record, front)
+    tested = sorted({n for t in front if (final := record.final(t.number)) for n in final.metrics})
+    head = ["trial", *(style.axis(n, record.unit(n)) for n in names)]
+    head += [f"test {style.axis(n, record.unit(n))}" for n in tested]
+    rows = []
+    for trial in front:
+        final = record.final(trial.number)
+        test = [final.metrics.get(n) if final else None for n in tested]
+        rows.append([str(trial.number), *(trial.value(n) for n in names), *test])
+    return head, rows
+
+
+def provenance_table(record: StudyRecord) -> list[list[str]]:
+    """(value, unit, how it was measured) for every value of the front; latency's own table has each profile."""
+    front = record.front
+    rows = []
+    for name in value_names(record, front[:1]):
+        how = method(record, front[0], name)
+        if name == "latency_ms" and name not in record.meta.get("methods", {}):
+            how = "measured on the device; each network's interval and percentiles are under “How latency was measured”"
+        rows.append([style.words(name), record.unit(name) or "–", how])
+    tested = sorted({n for t in front if (final := record.final(t.number)) for n in final.metrics})
+    rows += [[f"test {style.words(n)}", record.unit(n) or "–", "test split, after the search"] for n in tested]
+    return rows
+
+
+def latency_table(record: StudyRecord, trials: Iterable[Trial]) -> list[list[Any]]:
+    """(trial, median, CI low, CI high, p10, p90, p99 in ms, runs, warm-up runs, steady, load) of measured trials."""
+    keys = ("median_ms", "ci_low_ms", "ci_high_ms", "p10_ms", "p90_ms", "p99_ms", "runs", "warmup_runs")
+    rows: list[list[Any]] = []
+    for trial in trials:
+        for when, profile in (("search", record.profile(trial)), ("final", _final_profile(record, trial))):
+            if profile:
+                steady = "yes" if profile.get("steady") else "no"
+                rows.append([str(trial.number), when, *(profile.get(k) for k in keys), steady, profile.get("load_average")])
+    return rows
+
+
+LATENCY_HEAD = ["trial", "when", "median (ms)", "CI low", "CI high", "p10", "p90", "p99", "runs", "warm-up", "steady", "load"]
+
+
+def _final_profile(record: StudyRecord, trial: Trial) -> Mapping[str, Any] | None:
+    final = record.final(trial.number)
+    return final.profile if final else None
+
+
+def range_table(record: StudyRecord) -> list[list[Any]]:
+    """(quantity, least, most, budget) as the study found them before it trained anything."""
+    ranges = record.meta.get("ranges") or {}
+    bounds = {b.name: style.bound(b, record.unit(b.name)) for b in record.budgets}
+    names = dict.fromkeys([*ranges, *bounds])
+    return [[style.axis(n, record.unit(n)), *_ends(ranges.get(n)), bounds.get(n, "–")] for n in names]
+
+
+def _ends(found: Any) -> list[Any]:
+    if isinstance(found, Mapping):
+        found = [found.get("least"), found.get("most")]
+    return [found[0], found[-1]] if found else [None, None]
+
+
+def headline(record: StudyRecord) -> list[tuple[str, str]]:
+    """(figure, what it counts): the tiles at the top of a report."""
+    count = {status: sum(t.status == status for t in record.trials) for status in {t.status for t in record.trials}}
+    copies = sum(t.same_as is not None for t in record.trials)
+    trained = len({rung.trial for rung in record.rungs}) or count.get("complete", 0) - copies
+    tiles = [
+        (f"{len(record.trials):,}", f"trials, {copies:,} of them duplicates"),
+        (f"{trained:,}", f"trained, {count.get('pruned', 0):,} of them stopped early"),
+        (f"{count.get('infeasible', 0):,}", "refused: over a budget"),
+        (f"{count.get('failed', 0) + count.get('lost', 0):,}", "failed or lost"),
+        (f"{len(record.front):,}", "members of the feasible front"),
+    ]
+    best = knee(record)
+    return [*tiles, (f"trial {best.number}", "the front's knee")] if best else tiles
+
+
+def reference_sentence(record: StudyRecord) -> str:
+    """The hypervolume's reference point in words: a hypervolume means nothing without it."""
+    point, source = reference(record)
+    if not point:
+        return "No trial is complete and within the budgets yet, so there is no hypervolume."
+    said = ", ".join(
+        f"{style.words(o.name)} {style.quantity(v, record.unit(o.name))}" for o, v in zip(record.objectives, point, strict=True)
+    )
+    return f"Reference point ({source}): {said}. Compare hypervolumes only under one reference."
+
+
+def event_table(record: StudyRecord) -> list[list[Any]]:
+    """(kind, how often, first, last) of the journal's events."""
+    times: dict[str, list[float]] = {}
+    for event in record.events:
+        times.setdefault(event.kind, []).append(float(event.at))
+    return [[kind, len(found), _clock(min(found)), _clock(max(found))] for kind, found in times.items()]
+
+
+def _clock(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")

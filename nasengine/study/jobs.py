@@ -1,0 +1,175 @@
+"""What a worker's child does: train one rung, measure a latency, or finish a front member. All of it from plain JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import nn
+
+from nasengine.errors import StoreError
+from nasengine.graph import Graph, lower
+from nasengine.graph.module import build, example_inputs
+from nasengine.graph.source import source
+from nasengine.hardware import Device, profile
+from nasengine.space import Architecture
+from nasengine.space.spec import spec_from_json
+from nasengine.tasks import Task
+from nasengine.tasks.files import write_atomically
+from nasengine.train import Recipe, run_rung
+from nasengine.train import test as test_metrics
+from nasengine.train.checkpoint import read_checkpoint
+
+Job = dict[str, Any]
+Value = dict[str, Any]
+Report = Callable[[dict[str, Any]], None]
+FORMAT = "nasengine.rung/1"
+SOURCE, WEIGHTS = "final.py", "final.safetensors"
+_warmed: set[str] = set()
+
+
+def warm(job: Job) -> None:
+    """In the server, before the fork: load a task's data once, so that children share what it imports and caches.
+
+    One thread only: a pool of threads made here would be missing in the children.
+    """
+    torch.set_num_threads(1)
+    if "task" not in job or (name := json.dumps(job["task"], sort_keys=True)) in _warmed:
+        return
+    _warmed.add(name)
+    try:
+        _task(job).load(_graph(job), torch.device("cpu"))
+    except Exception:  # noqa: BLE001, S110 - the child meets the same error and tells it as the trial's reason
+        pass
+
+
+def run(job: Job, report: Report) -> Value:
+    """Do one job; ``report`` gets each epoch's row."""
+    torch.set_num_threads(job["threads"])
+    return {"rung": _rung, "profile": _profile, "final": _final}[job["kind"]](job, report)
+
+
+def _rung(job: Job, report: Report) -> Value:
+    """Train to the end of a rung. The checkpoint, then a file that says it is complete, are on disk before this
+    returns: when the study dies between here and its ledger, the rung is found complete and not trained again."""
+    folder = Path(job["folder"])
+    done = completed(folder, job["key"], job["rung"])
+    if done is not None:
+        return done
+    graph, task, device = _graph(job), _task(job), _device(job).torch_device()
+    recipe = spec_from_json(job["recipe"])
+    assert isinstance(recipe, Recipe)
+    before, after = checkpoint_file(folder, job["rung"] - 1), checkpoint_file(folder, job["rung"])
+    if job["from_epoch"]:
+        _check_sha256(before, job["checkpoint"])
+    result = run_rung(
+        build(graph),
+        task,
+        task.load(graph, device),
+        recipe,
+        from_epoch=job["from_epoch"],
+        to_epoch=job["to_epoch"],
+        checkpoint_in=before if job["from_epoch"] else None,
+        checkpoint_out=after,
+        device=device,
+        report=report,
+    )
+    value = {
+        "format": FORMAT,
+        "key": job["key"],
+        "rung": job["rung"],
+        "epoch": result.epoch,
+        "metrics": result.metrics,
+        "train_loss": result.train_loss,
+        "elapsed_s": result.elapsed_s,
+        "curve": [row for row in result.curve if row["epoch"] > job["from_epoch"]],
+        "checkpoint": sha256_of(after),
+    }
+    text = json.dumps(value, allow_nan=False).encode()
+    write_atomically(completion_file(folder, job["rung"]), lambda file: file.write(text))
+    return value
+
+
+def completed(folder: Path, key: str, rung: int) -> Value | None:
+    """What the completion file of a rung says, when its checkpoint is the one it names."""
+    try:
+        value = json.loads(completion_file(folder, rung).read_bytes())
+        same = (value["format"], value["key"], value["rung"]) == (FORMAT, key, rung)
+        whole = same and sha256_of(checkpoint_file(folder, rung)) == value["checkpoint"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return dict(value) if whole else None
+
+
+def _profile(job: Job, report: Report) -> Value:
+    device, graph = _device(job), _graph(job)
+    inputs = example_inputs(graph, device.batch)
+    limits = {name: job[name] for name in ("limit_s",) if name in job}
+    return profile(build(graph), inputs, device, **limits).to_json()
+
+
+def _final(job: Job, report: Report) -> Value:
+    """Test metrics, read here for the first time, and the network as source and as weights."""
+    folder, graph, task = Path(job["folder"]), _graph(job), _task(job)
+    device = _device(job).torch_device()
+    path = checkpoint_file(folder, job["rung"])
+    _check_sha256(path, job["checkpoint"])
+    module = build(graph).to(device)
+    module.load_state_dict(read_checkpoint(path, device).module)
+    metrics = test_metrics(module, task, task.load(graph, device))
+    text, weights = source(graph).encode(), _weights(module)
+    write_atomically(folder / SOURCE, lambda file: file.write(text))
+    write_atomically(folder / WEIGHTS, lambda file: file.write(weights))
+    return {"metrics": metrics, "artifacts": {name: sha256_of(folder / name) for name in (SOURCE, WEIGHTS)}}
+
+
+def _weights(module: nn.Module) -> bytes:
+    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in module.state_dict().items()}
+    return bytes(safetensors.torch.save(tensors))
+
+
+def _graph(job: Job) -> Graph:
+    return lower(Architecture.from_json(job["architecture"])).simplify()
+
+
+def _task(job: Job) -> Task:
+    task = spec_from_json(job["task"])
+    assert isinstance(task, Task)
+    return task
+
+
+def _device(job: Job) -> Device:
+    device = spec_from_json(job["device"])
+    assert isinstance(device, Device)
+    return device
+
+
+def checkpoint_file(folder: Path, rung: int) -> Path:
+    """Where a rung's checkpoint lies in its key's folder."""
+    return folder / f"rung-{rung}.pt"
+
+
+def completion_file(folder: Path, rung: int) -> Path:
+    """Where a rung says that it is complete."""
+    return folder / f"rung-{rung}.json"
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 (hex) of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_sha256(path: Path, expected: str) -> None:
+    found = sha256_of(path) if os.path.isfile(path) else "no file"
+    if found != expected:
+        raise StoreError(
+            f"{path}: expected the checkpoint with SHA-256 {expected[:16]}; got {found[:16]}; it was changed or "
+            "removed since its rung was recorded: put it back, or search in another store"
+        )

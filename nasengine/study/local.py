@@ -1,0 +1,309 @@
+"""The local executor: worker processes on this machine. It runs what it is told and decides nothing.
+
+Single-threaded: every slot is a fork server (:mod:`nasengine.study.worker`) spoken to over pipes, and :meth:`poll`
+waits for whichever speaks first. One more server measures latency, alone: while it does, every training process is
+stopped, so a timed device never trains at the same time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nasengine.errors import StudyError
+
+START_S = 120.0
+ACK_S = 10.0
+STARTS = 3
+_SETTLE_S = 0.02  # kernels already queued on a GPU run out while their process stands still
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended: a value, or the reason why there is none. ``lost``: the worker died, not the job."""
+
+    id: str
+    value: dict[str, Any] | None = None
+    reason: str = ""
+    lost: bool = False
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What every worker is told first.
+
+    Attributes:
+        logs: folder for what servers print themselves.
+        modules: imported before the first job.
+        path: entries of ``sys.path``.
+        name: of the worker's program; another one may speak the same protocol.
+    """
+
+    logs: Path
+    modules: tuple[str, ...] = ("nasengine.study.jobs",)
+    path: tuple[str, ...] = field(default_factory=lambda: tuple(os.path.abspath(p) for p in sys.path))
+    name: str = "nasengine.study.worker"
+
+
+class LocalExecutor:
+    """``workers`` training slots and, once something is measured, a measuring one.
+
+    Raises:
+        StudyError: a server does not start; with the end of its log.
+    """
+
+    def __init__(self, setup: Setup, workers: int) -> None:
+        setup.logs.mkdir(parents=True, exist_ok=True)
+        self._setup = setup
+        self._selector = selectors.DefaultSelector()
+        self._done: list[Outcome] = []
+        self._slots = [self._slot(f"worker-{i}") for i in range(workers)]
+        self._measuring: _Slot | None = None
+        self.epochs: dict[str, dict[str, Any]] = {}
+        """The last epoch's row of each running job, for whoever shows progress."""
+
+    def prepare_measuring(self) -> None:
+        """Start the measuring server early, so that its imports overlap with those of the others."""
+        if self._measuring is None:
+            self._measuring = self._slot("measuring")
+
+    @property
+    def free(self) -> int:
+        """How many more jobs may be submitted now."""
+        return sum(slot.job is None for slot in self._slots)
+
+    @property
+    def busy(self) -> int:
+        """How many jobs run."""
+        return len(self._slots) - self.free
+
+    def submit(self, id: str, job: dict[str, Any], *, modules: Sequence[str] = (), log: Path) -> None:
+        """Give a job to a free slot; :meth:`poll` tells how it ended."""
+        next(slot for slot in self._slots if slot.job is None).give(id, job, modules, log)
+
+    def poll(self, timeout_s: float | None) -> list[Outcome]:
+        """Jobs that ended; waits for the first message up to ``timeout_s`` (None: until one comes)."""
+        if not self._done:
+            self._listen(timeout_s)
+        done, self._done = self._done, []
+        return done
+
+    def measure(
+        self, id: str, job: dict[str, Any], *, modules: Sequence[str] = (), log: Path, limit_s: float = 120.0
+    ) -> Outcome:
+        """Do a job on the measuring server while nothing else computes; waits for it."""
+        self.prepare_measuring()
+        slot = self._measuring
+        assert slot is not None
+        self._await_ready()
+        paused = [s for s in self._slots if s.job is not None]
+        try:
+            self._pause(paused)
+            slot.give(id, job, modules, log)
+            return self._await_outcome(slot, id, limit_s)
+        finally:
+            for each in paused:
+                each.send({"do": "resume"})
+
+    def close(self) -> None:
+        """End every process."""
+        slots = [*self._slots, *([self._measuring] if self._measuring else [])]
+        for slot in slots:
+            slot.hang_up()
+        for slot in slots:
+            slot.end()
+        self._selector.close()
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _slot(self, name: str) -> _Slot:
+        slot = _Slot(name, self._setup)
+        self._selector.register(slot.fd, selectors.EVENT_READ, slot)
+        return slot
+
+    def _listen(self, timeout_s: float | None) -> None:
+        for key, _ in self._selector.select(timeout_s):
+            slot: _Slot = key.data
+            data = os.read(slot.fd, 1 << 16)
+            for message in slot.split(data):
+                self._hear(slot, message)
+            if not data:
+                self._replace(slot)
+
+    def _hear(self, slot: _Slot, message: dict[str, Any]) -> None:
+        kind = message["is"]
+        if kind == "ready":
+            slot.ready = True
+        elif kind in ("paused", "resumed"):
+            slot.paused = kind == "paused"
+        elif message.get("id") != slot.job:
+            return
+        elif kind == "epoch":
+            self.epochs[str(message["id"])] = message["row"]
+        elif kind == "result":
+            slot.value = message["value"]
+        elif kind == "error":
+            slot.reason = message["reason"]
+        elif kind == "exit":
+            self._finish(slot, _exit_reason(message))
+
+    def _finish(self, slot: _Slot, exit_reason: str, *, lost: bool = False) -> None:
+        assert slot.job is not None
+        ended = slot.value is None or exit_reason.startswith("killed")
+        reason = (slot.reason or exit_reason) if slot.value is None else ""
+        self._done.append(Outcome(slot.job, slot.value, reason, lost=lost and ended))
+        self.epochs.pop(slot.job, None)
+        slot.job, slot.value, slot.reason = None, None, ""
+
+    def _replace(self, slot: _Slot) -> None:
+        """A server that died: its job is lost, and another server takes its place."""
+        self._selector.unregister(slot.fd)
+        code = slot.end()
+        if slot.job is not None:
+            self._finish(slot, f"the worker process ended ({_named(code)})", lost=True)
+        slot.starts = 0 if slot.ready else slot.starts + 1
+        if slot.starts >= STARTS:
+            raise StudyError(
+                f"worker: its process ends before it is ready, {STARTS} times now ({_named(code)}); "
+                f"the end of its log, {slot.log}:\n{_tail(slot.log)}"
+            )
+        slot.start()
+        self._selector.register(slot.fd, selectors.EVENT_READ, slot)
+
+    def _await_ready(self) -> None:
+        """No server imports while a latency is measured."""
+        self._until(lambda: all(s.ready for s in [*self._slots, self._measuring] if s), START_S, "to start")
+
+    def _pause(self, slots: Sequence[_Slot]) -> None:
+        for slot in slots:
+            slot.send({"do": "pause"})
+        self._until(lambda: all(s.paused or s.job is None for s in slots), ACK_S, "to pause")
+        if slots:
+            time.sleep(_SETTLE_S)
+
+    def _await_outcome(self, slot: _Slot, id: str, limit_s: float) -> Outcome:
+        deadline = time.monotonic() + limit_s
+        while slot.job is not None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                slot.send({"do": "kill"})
+                slot.reason = f"no answer after {limit_s:g} s; it was stopped"
+                deadline += START_S
+            self._listen(max(0.0, left))
+        found = next(outcome for outcome in self._done if outcome.id == id)
+        self._done.remove(found)
+        return found
+
+    def _until(self, met: Any, limit_s: float, what: str) -> None:
+        deadline = time.monotonic() + limit_s
+        while not met():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise StudyError(f"worker: a worker process needs more than {limit_s:g} s {what}; is the machine overloaded?")
+            self._listen(left)
+
+
+class _Slot:
+    """One server process and the job it holds."""
+
+    def __init__(self, name: str, setup: Setup) -> None:
+        self.name, self._setup = name, setup
+        self.log = setup.logs / f"{name}.log"
+        self.job: str | None = None
+        self.value: dict[str, Any] | None = None
+        self.reason = ""
+        self.starts = 0
+        self.start()
+
+    def start(self) -> None:
+        """Start the server; it answers when its imports are done."""
+        self.ready = self.paused = False
+        self._line = b""
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", self._setup.name, str(os.getpid())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=_environment(),
+                start_new_session=True,  # Ctrl-C in a terminal is the study's to handle
+                bufsize=0,
+            )
+        assert self._process.stdout is not None
+        self.fd = self._process.stdout.fileno()
+        self.send({"do": "hello", "path": list(self._setup.path), "modules": list(self._setup.modules)})
+
+    def give(self, id: str, job: dict[str, Any], modules: Sequence[str], log: Path) -> None:
+        """Hand over a job. Nothing is read meanwhile: an idle server says nothing."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self.job, self.value, self.reason = id, None, ""
+        self.send({"do": "job", "id": id, "job": job, "modules": list(modules), "log": str(log)})
+
+    def send(self, message: dict[str, Any]) -> None:
+        """One line; a server that is gone is noticed where its output is read."""
+        data = json.dumps(message, separators=(",", ":")).encode() + b"\n"
+        assert self._process.stdin is not None
+        try:
+            while data:
+                data = data[self._process.stdin.write(data) or 0 :]
+        except (BrokenPipeError, ValueError):
+            return
+
+    def split(self, data: bytes) -> list[dict[str, Any]]:
+        """Whole messages in what was read."""
+        *lines, self._line = (self._line + data).split(b"\n")
+        return [json.loads(line) for line in lines if line]
+
+    def hang_up(self) -> None:
+        """Close its input: it kills its child and ends."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+    def end(self) -> int:
+        """Wait for its end, at most two seconds, then kill it; its exit status."""
+        self.hang_up()
+        try:
+            code = self._process.wait(2.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        return code
+
+
+def _environment() -> dict[str, str]:
+    """Servers stay single-threaded, since threads do not survive a fork; children choose their own number."""
+    here = str(Path(__file__).resolve().parents[2])
+    paths = [here, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    single = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    return {**os.environ, **single, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
+
+
+def _exit_reason(message: dict[str, Any]) -> str:
+    if message["signal"]:
+        hint = "; the kernel does so when memory runs out" if message["signal"] == signal.SIGKILL else ""
+        return f"killed by {_named(-message['signal'])}{hint}"
+    return f"the process ended with exit status {message['code']} before its job was done"
+
+
+def _named(code: int) -> str:
+    if code >= 0:
+        return f"exit status {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"
+
+
+def _tail(path: Path, size: int = 2000) -> str:
+    return path.read_bytes()[-size:].decode(errors="replace").strip() or "(empty)"

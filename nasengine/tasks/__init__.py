@@ -1,0 +1,21 @@
+"""Tasks: data, a loss and metrics, and what a network must look like to be trained on them."""
+
+from __future__ import annotations
+
+from nasengine.tasks.arrays import Arrays
+from nasengine.tasks.base import Data, Metric, Split, Task, metric_named
+from nasengine.tasks.digits import Digits
+from nasengine.tasks.importable import require_importable
+from nasengine.tasks.stored import StoredArrays
+
+__all__ = [
+    "Arrays",
+    "Data",
+    "Digits",
+    "Metric",
+    "Split",
+    "StoredArrays",
+    "Task",
+    "metric_named",
+    "require_importable",
+]

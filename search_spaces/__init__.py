@@ -1,0 +1,1 @@
+"""Search spaces, one file a family; each exports ``space``, and its published members as ``space.references``."""
