@@ -36,7 +36,18 @@ if TYPE_CHECKING:
     )
     from nasengine.hardware import Device, LatencyProfile, profile
     from nasengine.search import FullTraining, SuccessiveHalving, at_most, maximize, minimize
-    from nasengine.space import Architecture, Network, Space, Spec, choice, integer, lazy, repeat, tagged, uniform
+    from nasengine.space import (
+        Architecture,
+        Network,
+        Space,
+        Spec,
+        choice,
+        integer,
+        lazy,
+        repeat,
+        tagged,
+        uniform,
+    )
     from nasengine.study import Front, Study
     from nasengine.train import Recipe
 

@@ -54,12 +54,16 @@ def test_budgets_read_well() -> None:
 
 @pytest.mark.parametrize("limit", [0, -1, math.nan, math.inf, True, "5"])
 def test_a_limit_is_a_finite_number_above_zero(limit: object) -> None:
-    with pytest.raises(StudyError, match=r"budget 'params': the limit is a finite number above zero; got .*; write"):
+    with pytest.raises(
+        StudyError, match=r"budget 'params': the limit is a finite number above zero; got .*; write"
+    ):
         at_most("params", limit)  # type: ignore[arg-type]
 
 
 def test_a_budget_bounds_what_is_known_before_training() -> None:
-    with pytest.raises(StudyError, match=r"'accuracy': a budget bounds a quantity known before training, one of params"):
+    with pytest.raises(
+        StudyError, match=r"'accuracy': a budget bounds a quantity known before training, one of params"
+    ):
         at_least("accuracy", 0.9)
 
 
@@ -69,7 +73,9 @@ def test_a_violation_needs_a_number() -> None:
 
 
 def test_malformed_objectives_say_so() -> None:
-    with pytest.raises(StudyError, match=r"objective 'x': the direction is 'maximize' or 'minimize'; got 'max'"):
+    with pytest.raises(
+        StudyError, match=r"objective 'x': the direction is 'maximize' or 'minimize'; got 'max'"
+    ):
         Objective("x", "max")  # type: ignore[arg-type]
     with pytest.raises(StudyError, match=r"objective: its name is a non-empty string; got ''"):
         maximize("")
@@ -88,9 +94,14 @@ def test_check_accepts_metrics_of_the_task_and_known_costs() -> None:
         (
             (maximize("acc"),),
             (),
-            r"objective 'acc': nothing reports it; the task reports accuracy, loss; known before training are params",
+            r"objective 'acc': nothing reports it; the task reports accuracy, loss; known before training "
+            r"are params, macs",
         ),
-        ((maximize("loss"), minimize("loss")), (), r"objective loss: each quantity is named once; got it 2 times"),
+        (
+            (maximize("loss"), minimize("loss")),
+            (),
+            r"objective loss: each quantity is named once; got it 2 times",
+        ),
         (
             (maximize("loss"),),
             (at_most("macs", 2), at_most("macs", 3)),

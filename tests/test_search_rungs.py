@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +41,7 @@ def test_rung_ends(total: int, eta: int, least: int | None, ends: tuple[int, ...
 def test_rung_ends_rise_to_the_total(total: int, eta: int, least: int | None) -> None:
     ends = SuccessiveHalving(eta=eta, min_epochs=least).rung_epochs(total)
     assert ends[-1] == total
-    assert all(b >= a * eta for a, b in zip(ends, ends[1:], strict=False))
+    assert all(b >= a * eta for a, b in itertools.pairwise(ends))
     assert least is None or ends[0] >= min(least, total)
 
 
@@ -58,7 +60,9 @@ def test_bad_rungs_say_so() -> None:
 
 
 def test_a_result_without_an_objective_says_so() -> None:
-    with pytest.raises(StudyError, match=r"trial 3: a rung's result holds every objective; 'accuracy' is missing; got params"):
+    with pytest.raises(
+        StudyError, match=r"trial 3: a rung's result holds every objective; 'accuracy' is missing; got params"
+    ):
         order({3: {"params": 1.0}}, OBJECTIVES)
     with pytest.raises(StudyError, match=r"values are finite numbers; got nan"):
         order({3: {"params": 1.0, "accuracy": float("nan")}}, OBJECTIVES)
@@ -75,7 +79,8 @@ def test_promotions_are_new_and_no_more_than_the_share(found: Results, promoted:
 
 @given(results, st.integers(2, 5))
 def test_the_best_trial_can_always_go_on(found: Results, eta: int) -> None:
-    """The best accuracy, and of equals the one with the fewest parameters, is promoted as soon as one may be."""
+    """The best accuracy, and of equals the one with the fewest parameters, is promoted as soon as one may
+    be."""
     if len(found) >= eta:
         best = min(found, key=lambda n: (-found[n]["accuracy"], found[n]["params"], n))
         assert promotable(found, set(), eta, OBJECTIVES)[0] == best
@@ -148,11 +153,13 @@ def play(scores: dict[int, dict[str, float]], failing: set[int], rungs: int) -> 
 
 
 @given(st.dictionaries(st.integers(0, 60), values, min_size=1, max_size=30), st.integers(1, 4), st.data())
-def test_every_study_ends_with_a_fully_trained_trial(scores: Results, rungs: int, data: st.DataObject) -> None:
+def test_every_study_ends_with_a_fully_trained_trial(
+    scores: Results, rungs: int, data: st.DataObject
+) -> None:
     failing = data.draw(st.sets(st.sampled_from(sorted(scores)), max_size=len(scores) - 1))
     seen = play(scores, failing, rungs)
     assert seen[-1].results
-    for lower, upper in zip(seen, seen[1:], strict=False):
+    for lower, upper in itertools.pairwise(seen):
         assert set(upper.results) <= set(lower.results) & set(lower.promoted)
 
 
@@ -160,5 +167,5 @@ def test_a_study_spends_few_epochs_on_poor_trials() -> None:
     scores = {n: {"accuracy": ((n * 37) % 81) / 81, "params": 1.0} for n in range(81)}
     counts = [len(r.results) for r in play(scores, set(), 4)]
     assert counts[0] == 81
-    # ASHA may promote more than 1/eta, because an early leader can be overtaken; on 81 trials not twice as many.
+    # ASHA may promote more than 1/eta (an early leader can be overtaken); here not twice as many.
     assert all(n <= 2 * 81 / 3**k for k, n in enumerate(counts))

@@ -8,13 +8,16 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import optuna
 import pytest
 from search_toys import (
     OBJECTIVES,
+    Input,
+    Item,
+    Net,
+    Nothing,
     conditional_space,
     drive,
     dump,
@@ -28,6 +31,7 @@ from search_toys import (
 from nasengine.errors import StudyError
 from nasengine.search import Proposal, Sampler, TrialView, View, make_sampler, replay
 from nasengine.search.samplers import FINISHED, PENDING, RandomSampler, derived_seed
+from nasengine.space import Space, choice, repeat
 
 DETERMINISTIC: dict[str, object] = {
     "random": "random",
@@ -42,20 +46,17 @@ named = pytest.mark.parametrize("name", DETERMINISTIC)
 TESTS = Path(__file__).parent
 
 
-def make(name: str, count: int = 3, seed: int = 0) -> Sampler:
-    space = numeric_space() if name == "brute force" else conditional_space()
-    if name == "brute force":
-        space = small_brute()
-    return make_sampler(DETERMINISTIC[name], space, OBJECTIVES[:count], seed)  # type: ignore[arg-type]
+def space_for(name: str) -> Space:
+    return brute_space() if name == "brute force" else conditional_space()
 
 
-def small_brute() -> object:
-    from search_toys import Input, Item, Net, Nothing
-
-    from nasengine.space import Space, choice, repeat
-
+def brute_space() -> Space:
     item = repeat(choice(Item(choice(8, 16, 32, 64), choice(3, 5, 7)), Nothing()), choice(1, 2))
     return Space("brute", inputs=Input(), network=Net((item,), bias=choice(True, False)))
+
+
+def make(name: str, count: int = 3, seed: int = 0) -> Sampler:
+    return make_sampler(DETERMINISTIC[name], space_for(name), OBJECTIVES[:count], seed)  # type: ignore[arg-type]
 
 
 @named
@@ -64,9 +65,9 @@ def test_proposals_are_members_with_plain_attributes(name: str, count: int) -> N
     trials: dict[int, TrialView] = {}
     sampler = make(name, count)
     drive(sampler, trials, 60)
-    space = small_brute() if name == "brute force" else conditional_space()
+    space = space_for(name)
     for trial in trials.values():
-        assert dict(space.decode(trial.decisions).decisions) == dict(trial.decisions)  # type: ignore[attr-defined]
+        assert dict(space.decode(trial.decisions).decisions) == dict(trial.decisions)
         json.dumps(trial.attrs)
     assert sampler.deterministic
 
@@ -75,12 +76,12 @@ def test_proposals_are_members_with_plain_attributes(name: str, count: int) -> N
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_rebuilt_sampler_proposes_what_an_uninterrupted_one_does(name: str, count: int) -> None:
     whole: dict[int, TrialView] = {}
-    drive(make(name, count), whole, 70)
-    for cut in (1, 11, 37, 58):
+    drive(make(name, count), whole, 60)
+    for cut in (11, 37, 54):
         part: dict[int, TrialView] = {}
         drive(make(name, count), part, cut)
         resumed = load(dump(part))
-        drive(replay(make(name, count), resumed.values()), resumed, 70)
+        drive(replay(make(name, count), resumed.values()), resumed, 60)
         assert {n: t.decisions for n, t in resumed.items()} == {n: t.decisions for n, t in whole.items()}
 
 
@@ -137,14 +138,21 @@ def test_a_resumed_study_goes_on_alike_in_fresh_interpreters(name: str) -> None:
     for hash_seed in ("1", "2"):
         env = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": f"{TESTS}:{TESTS.parent}"}
         run = subprocess.run(
-            [sys.executable, "-c", script], input=dump(trials), capture_output=True, text=True, env=env, check=True
+            [sys.executable, "-c", script],
+            input=dump(trials),
+            capture_output=True,
+            text=True,
+            env=env,
+            check=True,
         )
         assert json.loads(run.stdout) == expected
 
 
 def test_search_imports_neither_torch_nor_optuna() -> None:
     script = "import sys, nasengine.search; print(sorted({'torch', 'optuna', 'pandas'} & set(sys.modules)))"
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=TESTS.parent)
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=TESTS.parent
+    )
     assert run.stdout.strip() == "[]"
 
 
@@ -171,15 +179,13 @@ def test_brute_force_says_when_the_space_is_exhausted() -> None:
     for number in range(10):
         for proposal in sampler.ask(1, View(number)):
             found.append(tuple(proposal.decisions.values()))
-            sampler.tell(TrialView(number, proposal.decisions, "complete", evaluate(dict(proposal.decisions))))
+            sampler.tell(
+                TrialView(number, proposal.decisions, "complete", evaluate(dict(proposal.decisions)))
+            )
     assert len(found) == len(set(found)) == 4
 
 
 def test_a_space_of_one_member_is_proposed_by_every_sampler() -> None:
-    from search_toys import Input, Net
-
-    from nasengine.space import Space
-
     for name in ("random", "exhaustive", "tpe", "nsga2"):
         sampler = make_sampler(name, Space("one", inputs=Input(), network=Net(())), OBJECTIVES, 0)
         (proposal,) = sampler.ask(1, View(0))
@@ -216,15 +222,18 @@ def test_own_samplers_are_taken_as_they_are() -> None:
 
 
 def test_every_status_is_pending_or_finished() -> None:
-    statuses = "running waiting complete pruned infeasible failed lost".split()
-    assert PENDING | FINISHED == set(statuses)
+    statuses = ["running", "waiting", "complete", "pruned", "infeasible", "failed", "lost"]
+    assert set(statuses) == PENDING | FINISHED
     assert [TrialView(0, {}, s).finished for s in statuses] == [False] * 2 + [True] * 5
 
 
 @pytest.mark.parametrize(
     ("sampler", "message"),
     [
-        ("nsga", r"sampler 'nsga': there is no sampler of this name; .* random, exhaustive, tpe, nsga2; did you mean 'nsga2'"),
+        (
+            "nsga",
+            r"sampler 'nsga': there is no sampler of this name; .* tpe, nsga2; did you mean 'nsga2'",
+        ),
         ("zzz", r"sampler 'zzz': there is no sampler of this name; .*; or pass lambda seed: Sampler\(seed\)"),
         (5, r"sampler: a name, an Optuna sampler, an object with ask and tell, or a factory of one; got 5"),
         (lambda seed: "tpe", r"or a factory of one; got 'tpe'; write sampler='tpe' or"),
@@ -236,7 +245,9 @@ def test_what_is_no_sampler_is_refused(sampler: object, message: str) -> None:
 
 
 def test_exhaustive_refuses_an_infinite_space() -> None:
-    with pytest.raises(StudyError, match=r"sampler 'exhaustive': the space must be finite; 'numeric' holds a real-valued"):
+    with pytest.raises(
+        StudyError, match=r"sampler 'exhaustive': the space must be finite; 'numeric' holds a real-valued"
+    ):
         make_sampler("exhaustive", numeric_space(), OBJECTIVES, 0)
 
 
@@ -245,15 +256,16 @@ def test_a_complete_trial_needs_finite_values(value: float | None, word: str) ->
     sampler = make_sampler("tpe", conditional_space(), OBJECTIVES, 0)
     (proposal,) = sampler.ask(1, View(0))
     values = {"accuracy": 0.5, "params": 1.0} | ({} if value is None else {"latency_ms": value})
-    with pytest.raises(StudyError, match=rf"trial 0: a complete trial has a finite value .*'latency_ms' is {word}; tell it"):
+    with pytest.raises(
+        StudyError, match=rf"trial 0: a complete trial has a finite value .*'latency_ms' is {word}; tell it"
+    ):
         sampler.tell(TrialView(0, proposal.decisions, "complete", values))
 
 
 def test_a_number_is_proposed_once() -> None:
     sampler = make_sampler("nsga2", conditional_space(), OBJECTIVES, 0)
     sampler.ask(3, View(0))
-    with pytest.raises(StudyError, match=r"trial 2: a number is proposed once; the next one is 3; tell the sampler"):
+    with pytest.raises(
+        StudyError, match=r"trial 2: a number is proposed once; the next one is 3; tell the sampler"
+    ):
         sampler.ask(1, View(2))
-
-
-Maker = Callable[[int], optuna.samplers.BaseSampler]

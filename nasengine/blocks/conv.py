@@ -29,6 +29,16 @@ def plain(value: tuple[int, ...]) -> int | tuple[int, ...]:
     return value[0] if len(set(value)) == 1 else value
 
 
+def needs_batch(x: TensorType, place: str) -> None:
+    """Refuse a value without a batch axis, where torch would take its first axis for one.
+
+    Raises:
+        ShapeError: there is none.
+    """
+    if not x.batched:
+        raise ShapeError(f"{place}: it takes a batch; got {x!r} without one; use it on values that have a batch axis")
+
+
 def needs_spatial(x: TensorType, place: str) -> int:
     """Number of spatial axes.
 
@@ -41,6 +51,7 @@ def needs_spatial(x: TensorType, place: str) -> int:
             f"{place}: it takes channels and one to three spatial axes; got {x!r}; "
             "reshape to an image before it, or use Linear on features"
         )
+    needs_batch(x, place)
     return dims
 
 
@@ -143,7 +154,10 @@ class Conv(Primitive):
 
 @block("conv_transpose")
 class ConvTranspose(Primitive):
-    """Transposed convolution (Zeiler et al., 2010). (C, *S) → (channels, (S-1)*stride - 2*padding + kernel + output_padding)."""
+    """Transposed convolution (Zeiler et al., 2010).
+
+    (C, *S) → (channels, *(S - 1) * stride - 2 * padding + kernel + output_padding).
+    """
 
     channels: int
     kernel: int | tuple[int, ...] = 2
@@ -163,7 +177,12 @@ class ConvTranspose(Primitive):
     def geometry(self, x: TensorType) -> tuple[tuple[int, ...], ...]:
         """(kernel, stride, padding, output padding), one number an axis each."""
         dims = needs_spatial(x, "conv_transpose")
-        named = (("kernel", self.kernel), ("stride", self.stride), ("padding", self.padding), ("output_padding", self.output_padding))
+        named = (
+            ("kernel", self.kernel),
+            ("stride", self.stride),
+            ("padding", self.padding),
+            ("output_padding", self.output_padding),
+        )
         return tuple(sizes(value, dims, f"conv_transpose.{name}") for name, value in named)
 
     def infer(self, *inputs: TensorType) -> TensorType:
@@ -175,7 +194,9 @@ class ConvTranspose(Primitive):
                 f"{self.channels} channels for {self.groups} groups; make both divisible"
             )
         if any(o >= s for o, s in zip(geometry[3], geometry[1], strict=True)):
-            raise ShapeError(f"conv_transpose.output_padding: smaller than the stride; got {geometry[3]} for stride {geometry[1]}")
+            raise ShapeError(
+                f"conv_transpose.output_padding: smaller than the stride; got {geometry[3]} for stride {geometry[1]}"
+            )
         out = tuple((n - 1) * s - 2 * p + k + o for n, k, s, p, o in zip(x.spatial, *geometry, strict=True))
         if min(out) < 1:
             raise ShapeError(f"conv_transpose: the output has at least one position; got {out} from {x!r}; pad less")
@@ -210,5 +231,3 @@ class ConvTranspose(Primitive):
         if not self.bias:
             extra["bias"] = False
         return module(f"torch.nn.ConvTranspose{NAMES[len(kernel)]}", x.channels, self.channels, plain(kernel), **extra)
-
-

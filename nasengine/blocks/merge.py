@@ -46,7 +46,7 @@ class Add(Primitive):
 
 @block("multiply")
 class Multiply(Primitive):
-    """Element-wise product of values of one type; a value of spatial size 1, or without spatial axes' extent, is stretched."""
+    """Element-wise product; an axis of size 1 is stretched to the others' size."""
 
     commutative: ClassVar[bool] = True
     zero: ClassVar = "any"
@@ -73,7 +73,12 @@ class Multiply(Primitive):
 
 @block("concat")
 class Concat(Primitive):
-    """Concatenation along channels or features; the other axes agree. Its parts are the segments of what reads it."""
+    """Concatenation along channels or features; the other axes agree.
+
+    Its parts are the segments of what reads it.
+    """
+
+    zero: ClassVar = "kept"
 
     def infer(self, *inputs: TensorType) -> TensorType:
         if not inputs:
@@ -81,7 +86,11 @@ class Concat(Primitive):
         first, axis = inputs[0], inputs[0].feature_axis
         rest = first.shape[:axis] + first.shape[axis + 1 :]
         for other in inputs[1:]:
-            if other.axes != first.axes or other.dtype != first.dtype or other.shape[:axis] + other.shape[axis + 1 :] != rest:
+            if (
+                other.axes != first.axes
+                or other.dtype != first.dtype
+                or other.shape[:axis] + other.shape[axis + 1 :] != rest
+            ):
                 raise ShapeError(
                     f"concat: all axes but the channels agree; got {first!r} and {other!r}; "
                     "bring them to one size first (pooling or Upsample)"

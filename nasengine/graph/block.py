@@ -16,7 +16,7 @@ from nasengine.graph.tensor import BYTES, TensorType
 from nasengine.space.spec import Spec, tagged
 
 if TYPE_CHECKING:
-    from nasengine.graph.wiring import Value, Wiring
+    from nasengine.graph.wiring import Wiring
 
 S = TypeVar("S")
 
@@ -101,8 +101,11 @@ class Block(Spec):
 class Composite(Block):
     """A block made of blocks: :meth:`wire` connects them, on types, without torch."""
 
-    def wire(self, net: Wiring, *inputs: Value) -> Value | tuple[Value, ...]:
-        """Connect smaller blocks: ``y = net(block, x, name="conv")``."""
+    def wire(self, net: Wiring, *inputs: Any, **named: Any) -> Any:
+        """Connect smaller blocks: ``y = net(block, x, name="conv")``; takes :class:`Value`, gives one or a tuple of them.
+
+        Typed loosely, so that a subclass may name its inputs: ``def wire(self, net: Wiring, x: Value) -> Value``.
+        """
         raise NotImplementedError(f"{self.tag}: a composite wires its parts")
 
 

@@ -22,9 +22,9 @@ from hashlib import blake2b
 from typing import cast
 
 from nasengine.graph.block import Primitive
+from nasengine.graph.dag import Dag, Item
 from nasengine.graph.flat import Flat, flatten
 from nasengine.graph.fragment import LABEL, Fragment
-from nasengine.graph.dag import Dag, Item
 
 
 def form(fragment: Fragment) -> bytes:
@@ -64,9 +64,22 @@ def _items(flat: Flat) -> tuple[list[Item], tuple[int, ...]]:
     for node in flat.nodes:
         op: Primitive = node.op
         args = () if op.zero == "source" else node.inputs
-        item = Item(node.fragment.label, args, node.outputs, op.commutative, op.zero == "summand", shared.get(node.path))
+        module = shared.get(node.path)
+        item = Item(node.fragment.label, args, node.outputs, op.commutative, op.zero == "summand", module, node.path)
         items.append(item)
     return items, flat.refs
+
+
+def module_order(fragment: Fragment) -> list[str]:
+    """Paths of the modules that hold state, in the order of the form of a simplified fragment.
+
+    Fragments of one form have corresponding modules at equal places: weights copied from one list to the other make the
+    two networks compute the same.
+    """
+    flat = flatten(fragment)
+    stateful = {node.path for node in flat.nodes if node.fragment.parameters}
+    order = Dag.of(*_items(flat), len(fragment.inputs)).order()
+    return list(dict.fromkeys(path for path in order if path in stateful))
 
 
 def network_id(form: bytes, inputs: str) -> str:

@@ -20,6 +20,8 @@ class Item:
     commutative: bool = False
     is_sum: bool = False
     module: int | None = None
+    path: str = ""
+    """Where it comes from; no part of the form."""
 
     @property
     def pure(self) -> bool:
@@ -47,6 +49,11 @@ class Dag:
             single = len(part.items) == 1 and part.items[0].args == (0,) and len(part.items[0].outs) == 1
             labels.append(part.items[0].label if single else part.digest())
         return b"".join(labels)
+
+    def order(self) -> list[str]:
+        """Paths of the items in the order of the form; items of equal forms correspond."""
+        cuts = self.inputs == 1 and len(self.refs) == 1
+        return [item.path for part in (_parts(self) if cuts else [self]) for item in _in_order(part)]
 
     def digest(self) -> bytes:
         """A label for the whole DAG, the pure flag in front."""
@@ -171,6 +178,12 @@ def _serialise(dag: Dag) -> bytes:
         lines.append(f"{item.label.hex()}{module}({','.join(args)})")
     outputs = ",".join(_place(r, dag, maker, number) for r in dag.refs)
     return f"{dag.inputs}|{';'.join(lines)}|{outputs}".encode()
+
+
+def _in_order(dag: Dag) -> list[Item]:
+    dag = _merge(_flatten_sums(dag))
+    maker = {out: k for k, item in enumerate(dag.items) for out in item.outs}
+    return [dag.items[k] for k in _visit(dag, maker, _colors(dag, maker))[0]]
 
 
 def _place(value: int, dag: Dag, maker: dict[int, int], number: dict[int, int]) -> str:

@@ -46,7 +46,7 @@ def flatten(fragment: Fragment) -> Flat:
     count = len(fragment.inputs)
     nodes: list[Node] = []
     if fragment.call is not None:
-        tag = fragment.block.tag
+        tag = "".join(c if c.isalnum() else "_" for c in fragment.block.tag)  # a module's name holds no dots
         outs = tuple(range(count, count + len(fragment.outputs)))
         return Flat((Node(fragment, tag, tag, tuple(range(count)), outs),), outs, count)
     state = [count]

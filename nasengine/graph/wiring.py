@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from nasengine.errors import NasError, ShapeError, SpaceError
-from nasengine.graph.block import Block, Composite, Parameter, Primitive
+from nasengine.graph.block import Block, Composite, Primitive
 from nasengine.graph.fragment import Fragment, FragmentCall
 from nasengine.graph.tensor import TensorType
 from nasengine.space.spec import Spec
@@ -46,12 +46,12 @@ class Value:
 class SharedModule:
     """A module made once and applied as often as it is called, always with the same weights."""
 
-    __slots__ = ("_net", "block", "name", "parameters", "uses")
+    __slots__ = ("_net", "block", "modules", "name", "uses")
 
     def __init__(self, net: Wiring, block: Block, name: str) -> None:
         self._net, self.block, self.name = net, block, name
         self.uses = 0
-        self.parameters: list[Parameter] | None = None
+        self.modules: list[Any] | None = None
 
     def __call__(self, *values: Value) -> Any:
         """Apply it."""
@@ -93,13 +93,13 @@ class Wiring:
     def apply(self, shared: SharedModule, values: tuple[Value, ...]) -> Any:
         """Apply a shared module once more."""
         fragment = self._lower(shared.block, values, shared.name)
-        state = parameters_of(fragment)
-        if shared.parameters is not None and state != shared.parameters:
+        modules = modules_of(fragment)
+        if shared.modules is not None and modules != shared.modules:
             raise ShapeError(
-                f"{shared.name}: a shared module has one set of weights; this application needs other shapes than the "
-                f"first did; feed it {values[0].type!r} only where the first input had the same channels"
+                f"{shared.name}: a shared module is made once, for the types it is first applied to; {values[0].type!r} "
+                "needs another one; feed it values of one type, or make a second module"
             )
-        shared.parameters = state
+        shared.modules = modules
         shared.uses += 1
         name = shared.name if shared.uses == 1 else f"{shared.name}#{shared.uses}"
         return self._record(fragment, shared.name, name, values)
@@ -184,24 +184,32 @@ def under(name: str, error: NasError) -> NasError:
     return made
 
 
-def parameters_of(fragment: Fragment) -> list[Parameter]:
-    """All state of a fragment, in order, shared modules once."""
+def modules_of(fragment: Fragment) -> list[Any]:
+    """What a fragment makes once: how each of its modules is constructed and the shapes of its state, in order."""
     if fragment.call is not None:
-        return list(fragment.parameters)
-    return [p for call in fragment.distinct for p in parameters_of(call.fragment)]
+        made = fragment.call.signature if fragment.call.style == "module" else ""
+        return [(made, tuple((p.name, p.shape) for p in fragment.parameters))]
+    return [(call.module, m) for call in fragment.distinct for m in modules_of(call.fragment)]
 
 
 def _lower(block: Spec, types: tuple[TensorType, ...]) -> Fragment:
     if isinstance(block, Primitive):
         return _lower_primitive(block, types)
     row = getattr(block, "row", None)
-    if row is not None and len(types) == 1:
+    if row is not None:
         return _lower_row(block, row(), types)
-    wire = getattr(block, "wire", None)
-    if wire is None or not isinstance(block, Composite):
+    if not isinstance(block, Composite):
         raise ShapeError(f"{type(block).__name__} is not a block; a network is made of composites and primitives")
     net = Wiring(len(types))
-    out = wire(net, *[Value(i, t, net) for i, t in enumerate(types)])
+    return _close(block, types, net, block.wire(net, *_given(types, net)))
+
+
+def _given(types: tuple[TensorType, ...], net: Wiring) -> list[Value]:
+    return [Value(i, t, net) for i, t in enumerate(types)]
+
+
+def _close(block: Spec, types: tuple[TensorType, ...], net: Wiring, out: object) -> Fragment:
+    """The fragment of what a wiring recorded and gave out."""
     made = out if isinstance(out, tuple) else (out,)
     for value in made:
         if not isinstance(value, Value) or value._net is not net:
@@ -211,19 +219,31 @@ def _lower(block: Spec, types: tuple[TensorType, ...]) -> Fragment:
 
 
 def _lower_row(block: Spec, row: tuple[tuple[str, Spec], ...], types: tuple[TensorType, ...]) -> Fragment:
-    """A composite that is blocks in a row says so by ``row()``, and is joined without wiring."""
-    now, parts = types, []
+    """A composite that is blocks in a row says so by ``row()``; where each takes and gives one value, no wiring is made."""
+    parts = _parts(row, types) if len(types) == 1 else None
+    if parts is not None:
+        return Fragment.row(block, types, parts)  # type: ignore[arg-type]
+    net = Wiring(len(types))
+    out: object = tuple(_given(types, net))
+    for name, part in row:
+        out = net(part, *(out if isinstance(out, tuple) else (out,)), name=name)
+    return _close(block, types, net, out)
+
+
+def _parts(row: tuple[tuple[str, Spec], ...], types: tuple[TensorType, ...]) -> list[tuple[str, Fragment]] | None:
+    """The fragments of a row; None where one gives several values."""
+    parts = []
     for name, part in row:
         try:
-            fragment = lower_block(part, now)
+            fragment = lower_block(part, types)
         except (ShapeError, SpaceError) as error:
             raise under(name, error) from None
         if len(fragment.outputs) != 1:
-            raise ShapeError(f"{name}: a block in a row gives one value; got {len(fragment.outputs)}; wire it in a composite")
+            return None
         if not fragment.passes_through:
             parts.append((name, fragment))
-            now = fragment.outputs
-    return Fragment.row(block, types, parts)  # type: ignore[arg-type]
+            types = fragment.outputs
+    return parts
 
 
 def _lower_primitive(block: Primitive, types: tuple[TensorType, ...]) -> Fragment:

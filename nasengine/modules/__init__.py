@@ -1,1 +1,4 @@
-"""The torch code behind primitives that torch.nn lacks: plain modules importing only torch, copied verbatim by source export."""
+"""The torch code behind primitives that torch.nn lacks: plain modules importing only torch.
+
+Source export copies them verbatim.
+"""

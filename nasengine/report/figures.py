@@ -65,9 +65,11 @@ def hover(record: StudyRecord, trial: Trial) -> str:
 
 
 def front_figure(record: StudyRecord, x: str, y: str) -> go.Figure:
-    """The trials of a study by two of its values, with the feasible front as a step line and budgets as lines.
+    """The trials of a study by two of its values, with the feasible front as a step line and budgets as
+    lines.
 
-    `x` and `y` name values (objectives, costs, metrics). Trials whose one value is known are ticks on its axis.
+    `x` and `y` name values (objectives, costs, metrics). Trials whose one value is known are ticks on its
+    axis.
     """
     view = front_view(record, x, y)
     figure = go.Figure(layout=layout(style.axis(x, record.unit(x)), style.axis(y, record.unit(y)), height=520))
@@ -83,7 +85,13 @@ def front_figure(record: StudyRecord, x: str, y: str) -> go.Figure:
             hoverinfo="skip",
             showlegend=False,
         )
-    for kind in ("over", "pruned", "dominated", "front", "duplicate"):  # what matters most is drawn last, on top
+    for kind in (
+        "over",
+        "pruned",
+        "dominated",
+        "front",
+        "duplicate",
+    ):  # what matters most is drawn last, on top
         _add_marks(figure, record, view, kind)
     _add_rug(figure, record, view)
     _add_budgets(figure, record, view)
@@ -112,7 +120,13 @@ def _add_rug(figure: go.Figure, record: StudyRecord, view: FrontView) -> None:
 
 
 def _scatter(
-    figure: go.Figure, xs: Sequence[float], ys: Sequence[float], kind: str, texts: list[str], *, clip: bool = True
+    figure: go.Figure,
+    xs: Sequence[float],
+    ys: Sequence[float],
+    kind: str,
+    texts: list[str],
+    *,
+    clip: bool = True,
 ) -> None:
     colour, symbol, _, size, label = style.MARKS[kind]
     edge = {"width": 1.5, "color": "#fff" if kind == "front" else colour}
@@ -145,9 +159,21 @@ def _add_budgets(figure: go.Figure, record: StudyRecord, view: FrontView) -> Non
                 beyond.append(f"{said} is beyond this axis")
     if view.beyond:
         beyond.append(f"{view.beyond} trials are outside this view; zoom out to see them")
-    place: dict[str, Any] = {"xref": "paper", "yref": "paper", "x": 1, "y": 0, "yanchor": "top", "yshift": -26, "xanchor": "right"}
+    place: dict[str, Any] = {
+        "xref": "paper",
+        "yref": "paper",
+        "x": 1,
+        "y": 0,
+        "yanchor": "top",
+        "yshift": -26,
+        "xanchor": "right",
+    }
     figure.add_annotation(
-        text="<br>".join(map(escaped, beyond)), align="right", showarrow=False, font={"color": style.MUTED, "size": 12}, **place
+        text="<br>".join(map(escaped, beyond)),
+        align="right",
+        showarrow=False,
+        font={"color": style.MUTED, "size": 12},
+        **place,
     )
 
 
@@ -223,7 +249,10 @@ def refusal_figure(record: StudyRecord) -> go.Figure:
             y=[escaped(gate)],
             x=[count],
             orientation="h",
-            marker={"color": style.CYCLE[gates.index(gate) % len(style.CYCLE)], "line": {"color": "#fff", "width": 2}},
+            marker={
+                "color": style.CYCLE[gates.index(gate) % len(style.CYCLE)],
+                "line": {"color": "#fff", "width": 2},
+            },
             customdata=[escaped(_folded(reason)).replace("\n", "<br>")],  # data: a template would read %{…} in it
             hovertemplate="<b>%{x}</b> trials<br>%{customdata}<extra></extra>",
         )

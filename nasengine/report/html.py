@@ -1,6 +1,7 @@
 """The report of a study: one offline HTML file made from its record.
 
-Sections say what a reader asks first: what came of it, the front, how it got there, what was refused and why, how
+Sections say what a reader asks first: what came of it, the front, how it got there, what was refused and
+    why, how
 latency was measured, the networks themselves, and every setting needed to do it again.
 """
 
@@ -21,7 +22,18 @@ from nasengine.report.views import hypervolume_trace, knee, pairs, refusals
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-SETTINGS = ("space", "task", "recipe", "objectives", "budgets", "device", "rungs", "sampler", "seed", "versions")
+SETTINGS = (
+    "space",
+    "task",
+    "recipe",
+    "objectives",
+    "budgets",
+    "device",
+    "rungs",
+    "sampler",
+    "seed",
+    "versions",
+)
 
 
 def write_report(record: StudyRecord, path: str | Path) -> Path:
@@ -82,8 +94,9 @@ def _front(record: StudyRecord, drawn: dict[str, go.Figure]) -> str:
     if len(record.objectives) == 1:
         parts.append(f"<p>One objective: the best trial has {esc(_best(record))}.</p>")
     note = (
-        "Blue: the feasible front over all objectives; the line is the edge of what it dominates in this pair. "
-        "Ticks on an axis: refused before training, so that only this value is known. Hover for a trial's decisions."
+        "Blue: the feasible front over all objectives; the line is the edge of what it dominates in this "
+        "pair. Ticks on an axis: refused before training, so that only this value is known. Hover for a "
+        "trial's decisions."
     )
     return _section("The front", *parts, note=note if len(record.objectives) > 1 else "")
 
@@ -101,9 +114,9 @@ def why_no_front(record: StudyRecord) -> str:
     """What stands between this study and a front, and what to do about it."""
     complete = [trial for trial in record.trials if trial.status == "complete"]
     if complete:
-        return "Trials were trained to the end, but none is within every budget: see the refusals, or widen a budget."
+        return "Trials were trained to the end, but none is within every budget: see below, or widen a budget."
     if any(trial.status in ("running", "waiting") for trial in record.trials):
-        return "No trial is complete yet; some are still training. Run the study again to go on, then write the report."
+        return "No trial is complete yet; some are still training. Run the study on, then write it again."
     rows = refusals(record)
     worst = max(rows, key=lambda row: row[2]) if rows else None
     told = f" Most were stopped at the gate “{worst[0]}”: {worst[1]}." if worst else ""
@@ -122,27 +135,36 @@ def _members(record: StudyRecord) -> str:
     best = knee(record)
     marked = [i for i, trial in enumerate(record.front) if best and trial.number == best.number]
     how = tables.html_table(["value", "unit", "how it was measured"], tables.provenance_table(record))
-    note = "The highlighted row is the knee: the member farthest from the plane through the front's extremes (Das, 1999)."
-    return _section("Members of the front", tables.html_table(head, rows, marked), "<h3>How each value was measured</h3>",
-                    how, note=note)  # fmt: skip
+    note = (
+        "The highlighted row is the knee: the member farthest from the plane through the front's extremes (Das, 1999)."
+    )
+    table = tables.html_table(head, rows, marked)
+    return _section("Members of the front", table, "<h3>How each value was measured</h3>", how, note=note)
 
 
 def _progress(record: StudyRecord, drawn: dict[str, go.Figure]) -> str:
     parts = []
     if len(hypervolume_trace(record)) > 1:
-        parts += ["<h3>Hypervolume over trials</h3>", f'<p class="note">{esc(tables.reference_sentence(record))}</p>']
+        parts += [
+            "<h3>Hypervolume over trials</h3>",
+            f'<p class="note">{esc(tables.reference_sentence(record))}</p>',
+        ]
         parts.append(_placed(drawn, "hypervolume", figures.hypervolume_figure(record)))
     for i, name in enumerate(figures.curve_names(record)[:4]):
         parts.append(f"<h3>{esc(axis(name, record.unit(name)))} over epochs</h3>")
         parts.append(_placed(drawn, f"curve-{i}", figures.rung_figure(record, name)))
-    note = "Large marks: the end of a rung, where a trial was compared with the others. Coloured: members of the front."
+    note = "Marks: the end of a rung, where trials were compared. Coloured: members of the front."
     return _section("How the search went", *parts, note=note) if parts else ""
 
 
 def _refused(record: StudyRecord, drawn: dict[str, go.Figure]) -> str:
     rows = refusals(record)
     if not rows:
-        return _section("Refused, stopped and failed", note="No trial was refused, stopped or failed.") if record.trials else ""
+        return (
+            _section("Refused, stopped and failed", note="No trial was refused, stopped or failed.")
+            if record.trials
+            else ""
+        )
     figure = _placed(drawn, "refusals", figures.refusal_figure(record))
     table = tables.html_table(["gate", "reason (of the first such trial)", "trials"], rows)
     ranges = tables.range_table(record)
@@ -157,10 +179,14 @@ def _latency(record: StudyRecord) -> str:
     profile = record.profile(shown[0]) or {}
     said = str(profile.get("method") or "")
     device = [[key.replace("_", " "), str(value)] for key, value in (profile.get("device") or {}).items()]
-    measured = [p.profile.get("measured_at") for p in record.profiles if p.profile.get("measured_at")]
+    measured = [str(p.profile["measured_at"]) for p in record.profiles if p.profile.get("measured_at")]
     span = f"Measured from {min(measured)} to {max(measured)}." if measured else ""
     keys = sorted({str(p.profile.get("device_key", "")) for p in record.profiles})
-    mixed = f" Profiles of {len(keys)} different devices are in this record: they cannot be compared." if len(keys) > 1 else ""
+    mixed = (
+        f" Profiles of {len(keys)} different devices are in this record: they cannot be compared."
+        if len(keys) > 1
+        else ""
+    )
     return _section(
         "How latency was measured",
         tables.html_table(tables.LATENCY_HEAD, tables.latency_table(record, shown)),
@@ -176,8 +202,8 @@ def _networks(record: StudyRecord) -> str:
     best = knee(record)
     parts = [_network(record, trial, trial is best) for trial in record.front]
     note = (
-        "Boxes are operations with the norm and activation that follow them; numbers at their right are parameters; labels on "
-        "arrows are tensor shapes without the batch; ×n stands for n equal blocks in a row."
+        "Boxes are operations with the norm and activation that follow them; numbers at their right are "
+        "parameters; labels on arrows are tensor shapes without the batch; ×n stands for n equal blocks."
     )
     return _section("The networks", *parts, note=note)
 
@@ -201,7 +227,9 @@ def drawing(record: StudyRecord, trial: Trial) -> str:
     try:
         architecture = Architecture.from_json(trial.architecture)
         names = [name for name, network in architecture.networks.items() if network.deployed]
-        titles = {name: f"trial {trial.number}" if len(names) == 1 else f"trial {trial.number}: {name}" for name in names}
+        titles = {
+            name: f"trial {trial.number}" if len(names) == 1 else f"trial {trial.number}: {name}" for name in names
+        }
         return "".join(draw(architecture.graph(name).simplify(), title=titles[name]) for name in names)
     except NasError as error:
         return f"<p class=note>Not drawn: {esc(error)}</p>"
@@ -209,11 +237,18 @@ def drawing(record: StudyRecord, trial: Trial) -> str:
 
 def _settings(record: StudyRecord) -> str:
     meta = record.meta
-    names = [*(n for n in SETTINGS if n in meta), *(n for n in meta if n not in (*SETTINGS, "name", "ranges", "methods"))]
+    names = [
+        *(n for n in SETTINGS if n in meta),
+        *(n for n in meta if n not in (*SETTINGS, "name", "ranges", "methods")),
+    ]
     rows = [[name.replace("_", " "), _plain(meta[name])] for name in names]
     parts = [f"<details><summary>{esc(name)}</summary><pre>{esc(text)}</pre></details>" for name, text in rows]
     events = tables.event_table(record)
-    told = "<h3>Journal</h3>" + tables.html_table(["event", "times", "first (UTC)", "last (UTC)"], events) if events else ""
+    told = (
+        "<h3>Journal</h3>" + tables.html_table(["event", "times", "first (UTC)", "last (UTC)"], events)
+        if events
+        else ""
+    )
     return _section("Settings", *parts, told, note="What is needed to do it again.")
 
 

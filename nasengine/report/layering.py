@@ -1,13 +1,15 @@
 """Where boxes stand: a layered drawing of one frame, in the manner of Sugiyama, Tagawa and Toda (1981).
 
-Layers by longest path; order within a layer by barycentres; places by least squares under the order, solved exactly
-by pooling adjacent violators. Edges that pass other boxes are led around them in lanes, not through them.
+Layers by longest path; order within a layer by barycentres; places by least squares under the order, solved
+exactly by pooling adjacent violators. Edges that pass other boxes are led around them in lanes, not through
+them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 GAP_X, GAP_Y, TRACK, LANE = 30.0, 30.0, 9.0, 16.0
 
@@ -16,9 +18,9 @@ GAP_X, GAP_Y, TRACK, LANE = 30.0, 30.0, 9.0, 16.0
 class Cell:
     """Something to place: `width` by `height`; reads `inputs`, gives `outputs` (value ids).
 
-    `into` and `out` say where along its border a value enters or leaves, as an offset from its middle. `aside` allows
-    an edge to enter from the side, as skip connections enter an addition; `docks` lets edges meet it anywhere along its
-    border. `rank` pins ports to the frame's border.
+    `into` and `out` say where along its border a value enters or leaves, as an offset from its middle.
+    `aside` allows an edge to enter from the side, as skip connections enter an addition; `docks` lets edges
+    meet it anywhere along its border. `rank` pins ports to the frame's border.
     """
 
     key: int
@@ -72,7 +74,9 @@ def _layers(cells: Sequence[Cell], maker: Mapping[int, int]) -> list[list[Cell]]
     def depth(key: int) -> int:
         if key not in level:
             cell = by_key[key]
-            level[key] = 0 if cell.rank == "first" else 1 + max((depth(maker[v]) for v in cell.inputs if v in maker), default=0)
+            level[key] = (
+                0 if cell.rank == "first" else 1 + max((depth(maker[v]) for v in cell.inputs if v in maker), default=0)
+            )
         return level[key]
 
     for cell in cells:  # cells come in topological order, so the recursion stays shallow
@@ -127,7 +131,7 @@ def _columns(layers: list[list[Cell]], maker: Mapping[int, int], sweeps: int = 4
 
 
 def _neighbours(layers: list[list[Cell]], maker: Mapping[int, int]) -> dict[int, list[tuple[int, float, float]]]:
-    """Cell → (joined cell, how far off its middle, weight): edges to the next layer pull, skip connections barely do."""
+    """Cell → (joined cell, how far off its middle, weight): skip connections hardly pull."""
     near: dict[int, list[tuple[int, float, float]]] = {}
     cells = {cell.key: cell for layer in layers for cell in layer}
     row = {cell.key: i for i, layer in enumerate(layers) for cell in layer}
@@ -145,7 +149,7 @@ def _neighbours(layers: list[list[Cell]], maker: Mapping[int, int]) -> dict[int,
 def _spread(layer: Sequence[Cell], wished: Mapping[int, float]) -> dict[int, float]:
     """Least squares from the wished places with gaps kept: pool adjacent violators (Barlow et al., 1972)."""
     offsets = [0.0]
-    for left, right in zip(layer, layer[1:], strict=False):
+    for left, right in pairwise(layer):
         offsets.append(offsets[-1] + (left.width + right.width) / 2 + GAP_X)
     blocks: list[tuple[float, int]] = []
     for cell, offset in zip(layer, offsets, strict=True):
@@ -159,7 +163,7 @@ def _spread(layer: Sequence[Cell], wished: Mapping[int, float]) -> dict[int, flo
 
 
 class _Router:
-    """Leads the edges of placed layers: straight down where the way is free, else through a lane beside the boxes."""
+    """Leads the edges: straight down where the way is free, else through a lane beside the boxes."""
 
     def __init__(self, layers: list[list[Cell]], x: dict[int, float], links: list[tuple[int, int, int]]) -> None:
         self.layers, self.x = layers, dict(x)
@@ -203,7 +207,7 @@ class _Router:
         """Where an edge leaves and arrives: moved along a wide border where that makes the edge straight."""
         start, end = self._ends(value, source, target)
         a, b = self.cells[source], self.cells[target]
-        lone = len(b.inputs) == 1
+        lone = len(b.inputs) == 1 or b.aside
         if a.docks and abs(end - self.x[source]) < a.width / 2 - min(24.0, a.width / 4):
             return end, end
         if b.docks and lone and abs(start - self.x[target]) < b.width / 2 - min(24.0, b.width / 4):
@@ -245,7 +249,7 @@ class _Router:
         self.tracks = {row: {v: k for k, v in enumerate(sorted(values))} for row, values in turning.items()}
 
     def _turn(self, row: int, value: int) -> float:
-        """The height at which a value's line turns: above the next row, so that its label has room below the source."""
+        """The height at which a value's line turns: just above the next row, to leave room for its label."""
         top = min(self.y[c.key] for c in self.layers[row + 1])
         return top - 9.0 - TRACK * self.tracks.get(row, {}).get(value, 0)
 
@@ -256,9 +260,9 @@ class _Router:
         start, end = (ways[0], self.y[source] + a.height), (ways[1], self.y[target])
         if lane is None and abs(start[0] - end[0]) < 1:
             return Edge(value, source, target, (start, (start[0], end[1])), True)
-        way = start[0] if lane is None else lane
+        way = start[0] if lane is None or abs(lane - start[0]) <= 1 else lane
         points = [start]
-        if lane is not None and abs(way - start[0]) > 1:
+        if way != start[0]:
             out = self._turn(self._row(source), value)
             points += [(start[0], out), (way, out)]
         points += self._arrival(b, way, end, self._turn(self._row(target) - 1, value))
@@ -266,10 +270,11 @@ class _Router:
 
     def _arrival(self, cell: Cell, way: float, end: tuple[float, float], turn: float) -> list[tuple[float, float]]:
         middle = self.y[cell.key] + cell.height / 2
-        row = self.layers[self._row(cell.key)]
         outside = abs(way - self.x[cell.key]) > cell.width / 2 + 6
-        between = [c for c in row if c is not cell and min(way, end[0]) - 8 < self.x[c.key] < max(way, end[0]) + 8]
+        left, right = sorted((way, self.x[cell.key]))
+        row = [c for c in self.layers[self._row(cell.key)] if c is not cell]
+        between = [c for c in row if self.x[c.key] + c.width / 2 + 6 > left and self.x[c.key] - c.width / 2 - 6 < right]
         if cell.aside and outside and not between:
             side = self.x[cell.key] + (cell.width / 2 if way > self.x[cell.key] else -cell.width / 2)
             return [(way, middle), (side, middle)]
-        return [(way, turn), (end[0], turn), end] if abs(way - end[0]) > 1 else [end]
+        return [(way, turn), (end[0], turn), end] if abs(way - end[0]) > 1 else [(way, end[1])]

@@ -20,8 +20,31 @@ FAMILIES = {
     "embedding": ("embedding",),
     "conv": ("conv", "patchify"),
     "linear": ("linear", "dense", "bilinear"),
-    "activation": ("relu", "elu", "gelu", "silu", "sigmoid", "tanh", "softmax", "swish", "mish", "activation", "softplus"),
-    "shape": ("flatten", "reshape", "permute", "transpose", "identity", "squeeze", "shuffle", "split", "slice", "pad"),
+    "activation": (
+        "relu",
+        "elu",
+        "gelu",
+        "silu",
+        "sigmoid",
+        "tanh",
+        "softmax",
+        "swish",
+        "mish",
+        "activation",
+        "softplus",
+    ),
+    "shape": (
+        "flatten",
+        "reshape",
+        "permute",
+        "transpose",
+        "identity",
+        "squeeze",
+        "shuffle",
+        "split",
+        "slice",
+        "pad",
+    ),
 }
 SIGNS = {"add": "+", "multiply": "×", "concat": "concat"}
 SIZES = ("channels", "features", "out_channels", "width", "dim", "size")
@@ -45,37 +68,37 @@ def family_of(tag: str) -> str:
     return next((name for name, parts in FAMILIES.items() if any(part in tag for part in parts)), "other")
 
 
-def label(op: Any, inputs: tuple[TensorType, ...] = (), outputs: tuple[TensorType, ...] = ()) -> Label:
+def label(op: Any, inputs: tuple[TensorType, ...] = ()) -> Label:
     """The label of a primitive applied to values of these types."""
     tag = str(op.tag)
-    fields = {f.name: getattr(op, f.name) for f in dataclasses.fields(op)}
     if tag in SIGNS:
         return Label("merge", SIGNS[tag])
     family = family_of(tag)
-    kind = fields["kind"] if family in ("activation", "norm") and isinstance(fields.get("kind"), str) else ""
-    words = _geometry(fields, inputs, outputs) if family != "activation" else []
+    fields = {f.name: getattr(op, f.name) for f in dataclasses.fields(op)}
+    words = _geometry(fields, inputs) if family not in ("activation", "dropout") else []
+    if family == "pool" and fields.get("kind", "average") != "average":
+        words.append(str(fields["kind"]))
     if family in ("other", "attention", "recurrent"):
-        words += [f"{name} {value}" for name, value in fields.items() if name not in SAID and _worth(op, name, value)][:3]
-    return Label(family, kind or type(op).__name__, " ".join(words))
+        told = [n for n, value in fields.items() if n not in SAID and _worth(op, n, value)]
+        words += [f"{name} {fields[name]}" for name in told[:3]]
+    return Label(family, type(op).__name__, " ".join(words))
 
 
-def _geometry(fields: dict[str, Any], inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> list[str]:
+def _geometry(fields: dict[str, Any], inputs: tuple[Any, ...]) -> list[str]:
     """Kernel, width, stride, dilation and groups, each only where it says something."""
     words = []
     rank = len(inputs[0].spatial) if inputs else 2
     if fields.get("kernel"):
         words.append(_sides(fields["kernel"], rank))
     size = next((fields[name] for name in SIZES if isinstance(fields.get(name), int)), None)
-    if size is None and outputs and "groups" in fields:
-        size = outputs[0].channels
     if size is not None:
         words.append(f"→ {size}")
     groups = fields.get("groups", 1)
     if isinstance(groups, int) and groups != 1:
         words.append("depthwise" if not groups or (inputs and groups == inputs[0].channels) else f"groups {groups}")
-    for name in ("stride", "dilation"):
-        if fields.get(name) not in (None, 1, (), (1, 1), (1,), (1, 1, 1)):
-            words.append(f"{name} {_sides(fields[name], 1)}")
+    plain = (None, 1, (1,), (1, 1), (1, 1, 1))
+    turned = [name for name in ("stride", "dilation") if fields.get(name) not in plain]
+    words += [f"{name} {_sides(fields[name], 1)}" for name in turned]
     return words
 
 

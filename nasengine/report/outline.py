@@ -1,11 +1,13 @@
 """A graph as nested boxes: nodes grouped by call path, small chains fused, identical neighbours folded.
 
-The outline is what a person would draw: one box for a convolution with its norm and activation, one frame for a block,
+The outline is what a person would draw: one box for a convolution with its norm and activation, one frame
+    for a block,
 "×3" for three equal blocks in a row.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -34,13 +36,14 @@ class Item:
     labels: tuple[Label, ...] = ()
     children: tuple[Item, ...] = ()
     times: int = 1
+    again: bool = False  # a module applied once more: its weights were drawn before
     exits: tuple[int, ...] = ()  # the first's own outputs, where `times` are drawn as one
     params: int = 0  # of one
     macs: int = 0
 
     @property
     def lead(self) -> int:
-        """Index of the label that the box is named by: the first that computes rather than shapes or scales."""
+        """Index of the label that names the box: the first that computes rather than shapes or scales."""
         return next((i for i, one in enumerate(self.labels) if one.family not in LIGHT), 0)
 
     @property
@@ -56,25 +59,29 @@ class Outliner:
     nodes: Sequence[Node]
     types: Sequence[TensorType]
     costs: Sequence[tuple[int, int]]
+    applied: Counter[str]  # how often a module path is applied
     users: dict[int, tuple[int, ...]]  # node indices; -1 stands for the graph's own output
 
-    def item(self, name: str, nodes: Sequence[int], **more: object) -> Item:
+    def item(
+        self, name: str, nodes: Sequence[int], *, labels: tuple[Label, ...] = (), children: tuple[Item, ...] = ()
+    ) -> Item:
         """A box around some nodes: its border values and its costs follow from them."""
         inside = set(nodes)
         made = [v for i in nodes for v in self.nodes[i].outputs]
         taken = dict.fromkeys(v for i in nodes for v in self.nodes[i].inputs if v not in made)
-        given = [v for v in made if any(user not in inside for user in self.users.get(v, ()))]
+        given = tuple(v for v in made if any(user not in inside for user in self.users.get(v, ())))
         params, macs = self._cost(nodes)
-        base = Item(name, tuple(nodes), tuple(taken), tuple(given), exits=tuple(given), params=params, macs=macs)
-        return replace(base, **more)  # type: ignore[arg-type]
+        again = all(self.nodes[i].call != self.nodes[i].path for i in nodes)
+        border = (tuple(taken), given)
+        return Item(name, tuple(nodes), *border, labels, children, 1, again, given, params, macs)
 
     def label(self, index: int) -> Label:
         """What the node of that index is called."""
         node = self.nodes[index]
-        return label(node.op, tuple(self.types[v] for v in node.inputs), tuple(self.types[v] for v in node.outputs))
+        return label(node.op, tuple(self.types[v] for v in node.inputs))
 
     def _cost(self, nodes: Sequence[int]) -> tuple[int, int]:
-        """Parameters of a module applied twice count once; its MACs count twice."""
+        """Parameters of a module applied twice count once; its MACs count each time."""
         params = {self.nodes[i].path: self.costs[i][0] for i in nodes}
         return sum(params.values()), sum(self.costs[i][1] for i in nodes)
 
@@ -101,10 +108,15 @@ class Outliner:
             only = children[0]
             return [replace(only, name=name if only.labels else f"{name}.{only.name}")]
         if depth >= deepest:
-            return [self.item(name, nodes, labels=(_summary(children),))]
+            return [self.item(name, nodes, labels=(self._summary(nodes),))]
         if depth >= MAX_NESTING or (depth and _is_list(children)):
             return [replace(child, name=f"{name}.{child.name}") for child in children]
         return [self.item(name, nodes, children=children)]
+
+    def _summary(self, nodes: Sequence[int]) -> Label:
+        """The label of a closed frame: how many of each operation it holds."""
+        count = Counter(self.label(i).kind for i in nodes)
+        return Label("block", "", ", ".join(f"{n} {kind}" for kind, n in count.most_common(4)))
 
     def _fused(self, items: Sequence[Item]) -> list[Item]:
         """Joins a norm, an activation or a reshaping to the box whose only output it reads."""
@@ -151,10 +163,13 @@ class Outliner:
     def _repeats(self, before: Item, item: Item) -> bool:
         heavy = item.children or item.labels[0].family not in (*LIGHT, "merge")
         lone = len(item.inputs) == len(item.outputs) == 1 and item.inputs == before.outputs
+        lone = lone and before.times == item.times == 1
         if not heavy or not lone or set(self.users.get(before.outputs[0], ())) - set(item.nodes):
             return False
         same = self.signature(before.nodes) == self.signature(item.nodes)
-        return same and not {self.nodes[i].path for i in before.nodes} & {self.nodes[i].path for i in item.nodes}
+        shared = any(self.applied[self.nodes[i].path] > 1 for i in (*before.nodes, *item.nodes))
+        siblings = before.name.rpartition(".")[0] == item.name.rpartition(".")[0]
+        return same and siblings and not shared
 
     def signature(self, nodes: Sequence[int]) -> Hashable:
         """What two boxes must share to be drawn as one: operations, wiring and types, not names."""
@@ -170,19 +185,9 @@ class Outliner:
 
 
 def _is_list(children: Sequence[Item]) -> bool:
-    """A list of blocks (numbered children, frames among them), such as a stage: its frame would say nothing."""
-    numbered = all(child.name.replace(" … ", "").replace(".", "").isdigit() for child in children)
+    """A list of blocks (numbered children, frames among them), as a stage is: its frame says nothing."""
+    numbered = all(child.name.replace(" … ", ".").rpartition(".")[2].isdigit() for child in children)
     return numbered and any(child.children for child in children)
-
-
-def _summary(children: Sequence[Item]) -> Label:
-    """The label of a closed frame: how many of each operation it holds."""
-    count: dict[str, int] = {}
-    for one in _leaves(children):
-        for part in one.labels:
-            count[part.kind] = count.get(part.kind, 0) + one.times
-    most = sorted(count.items(), key=lambda pair: -pair[1])[:4]
-    return Label("block", "block", ", ".join(f"{n} {kind}" for kind, n in most))
 
 
 def _leaves(items: Iterable[Item]) -> Iterable[Item]:
@@ -191,7 +196,7 @@ def _leaves(items: Iterable[Item]) -> Iterable[Item]:
 
 
 def _acyclic(groups: list[tuple[str, list[int]]], nodes: Sequence[Node]) -> list[tuple[str, list[int]]]:
-    """Groups in topological order; a group that both feeds and reads another is cut where the order cuts it."""
+    """Groups in topological order; one that both feeds and reads another is cut where the order cuts it."""
     owner = {i: g for g, (_, inside) in enumerate(groups) for i in inside}
     maker = {v: i for i in owner for v in nodes[i].outputs}
     needs: list[set[int]] = [set() for _ in groups]
@@ -226,7 +231,7 @@ def node_cost(graph: Graph, node: Node) -> tuple[int, int]:
 
 
 def outline(graph: Graph) -> tuple[Item, ...]:
-    """The boxes of a graph, outermost first, never more than `MAX_BOXES`: the deepest frames close when there are."""
+    """The boxes of a graph, outermost first; the deepest frames close until there are at most `MAX_BOXES`."""
     users: dict[int, list[int]] = {}
     for i, node in enumerate(graph.nodes):
         for value in node.inputs:
@@ -237,6 +242,7 @@ def outline(graph: Graph) -> tuple[Item, ...]:
         graph.nodes,
         graph.types,
         [node_cost(graph, node) for node in graph.nodes],
+        Counter(node.path for node in graph.nodes),
         {value: tuple(found) for value, found in users.items()},
     )
     everything = range(len(graph.nodes))

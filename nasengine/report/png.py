@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from nasengine.errors import StoreError
 from nasengine.report import style
+from nasengine.report.page import unwritable
 from nasengine.report.record import StudyRecord
 from nasengine.report.views import FrontView, front_view, knee
 
@@ -52,9 +52,7 @@ def save_png(record: StudyRecord, x: str, y: str, path: str | Path) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             canvas.print_figure(target, format="png")
         except OSError as error:
-            raise StoreError(
-                f"{target}: cannot be written ({error.strerror or error}); name a file in a folder you may write to"
-            ) from error
+            raise unwritable(target, error) from error
     return target
 
 
@@ -80,15 +78,27 @@ def _legend(axes: Axes, record: StudyRecord, view: FrontView) -> None:
     """The name and the legend above the axes, most important mark first."""
     axes.set_title(record.name, loc="left", fontsize=13, fontweight="bold", pad=36)
     handles, labels = axes.get_legend_handles_labels()
-    order = sorted(range(len(labels)), key=lambda i: next(k for k, m in enumerate(style.MARKS.values()) if labels[i].startswith(m[4])))
+    order = sorted(
+        range(len(labels)),
+        key=lambda i: next(k for k, m in enumerate(style.MARKS.values()) if labels[i].startswith(m[4])),
+    )
     if order:
-        legend = axes.legend([handles[i] for i in order], [labels[i] for i in order], loc="lower left", ncols=3,
-                             bbox_to_anchor=(-0.02, 1.0), frameon=False, fontsize=8.5, handletextpad=0.3,
-                             columnspacing=1.6)  # fmt: skip
+        legend = axes.legend(
+            [handles[i] for i in order],
+            [labels[i] for i in order],
+            loc="lower left",
+            bbox_to_anchor=(-0.02, 1.0),
+            ncols=3,
+            frameon=False,
+            fontsize=8.5,
+            handletextpad=0.3,
+            columnspacing=1.6,
+        )
         legend.set_in_layout(False)  # it stands in the room that the title leaves
     if view.beyond:
-        axes.text(1.0, -0.1, f"{view.beyond} trials outside this view", transform=axes.transAxes, ha="right", fontsize=8,
-                  color=style.MUTED)  # fmt: skip
+        said = f"{view.beyond} trials outside this view"
+        look: dict[str, Any] = {"ha": "right", "fontsize": 8, "color": style.MUTED}
+        axes.text(1.0, -0.1, said, transform=axes.transAxes, **look)
 
 
 def _marks(axes: Axes, view: FrontView, kind: str, order: int) -> None:
@@ -112,7 +122,7 @@ def _marks(axes: Axes, view: FrontView, kind: str, order: int) -> None:
 
 def _rug(axes: Axes, view: FrontView) -> None:
     colour, _, _, _, label = style.MARKS["refused"]
-    look = {"color": colour, "s": 50, "linewidths": 1.0, "clip_on": False, "zorder": 10}
+    look: dict[str, Any] = {"color": colour, "s": 50, "linewidths": 1.0, "clip_on": False, "zorder": 10}
     if view.rug_x:
         xs = [t.values[view.x] for t in view.rug_x if t.values[view.x] <= view.x_range[1]]
         named = f"{label} ({len(view.rug_x)})"
@@ -123,8 +133,8 @@ def _rug(axes: Axes, view: FrontView) -> None:
 
 
 def _budgets(axes: Axes, record: StudyRecord, view: FrontView) -> None:
-    look = {"color": style.RED, "linewidth": 1.2, "linestyle": (0, (5, 4)), "zorder": 2}
-    text = {"color": style.RED, "fontsize": 9, "ha": "right"}
+    look: dict[str, Any] = {"color": style.RED, "linewidth": 1.2, "linestyle": (0, (5, 4)), "zorder": 2}
+    text: dict[str, Any] = {"color": style.RED, "fontsize": 9, "ha": "right"}
     for budget in record.budgets:
         said = f"budget {style.bound(budget, record.unit(budget.name))} "
         if budget.name == view.x and view.x_range[0] <= budget.limit <= view.x_range[1]:
@@ -140,5 +150,6 @@ def _mark_knee(axes: Axes, record: StudyRecord, view: FrontView) -> None:
     if best is None or best.values.get(view.x) is None or best.values.get(view.y) is None:
         return
     place = (best.values[view.x], best.values[view.y])
-    axes.annotate(f"knee: trial {best.number}", place, xytext=(10, -18), textcoords="offset points", fontsize=9,
-                  zorder=20, bbox={"boxstyle": "round,pad=0.2", "facecolor": "#fff", "edgecolor": "none", "alpha": 0.85})  # fmt: skip
+    paper = {"boxstyle": "round,pad=0.2", "facecolor": "#fff", "edgecolor": "none", "alpha": 0.85}
+    look: dict[str, Any] = {"fontsize": 9, "zorder": 20, "bbox": paper}
+    axes.annotate(f"knee: trial {best.number}", place, xytext=(10, -18), textcoords="offset points", **look)

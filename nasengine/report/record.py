@@ -102,13 +102,14 @@ def _read(kind: type[T], row: Mapping[str, Any]) -> T:
         return kind(**{name: row[name] for name in names if row.get(name) is not None})
     except TypeError as error:
         raise StudyError(
-            f"report: a row of {kind.__name__} lacks a field ({error}); got {', '.join(sorted(row)) or 'no field'}; "
+            f"report: a row of {kind.__name__} lacks a field ({error}); "
+            f"got {', '.join(sorted(row)) or 'no field'}; "
             f"give it {', '.join(names)}"
         ) from error
 
 
 def _join(trials: list[dict[str, Any]], rungs: list[dict[str, Any]], architectures: Mapping[str, Any]) -> None:
-    """Completes trial rows in place: values from what was known and the last rung, architectures from their keys."""
+    """Completes trial rows in place: values from the costs and the last rung, architectures by their keys."""
     last: dict[Any, Mapping[str, float]] = {}
     for rung in sorted(rungs, key=lambda row: row.get("rung", 0)):
         last[rung.get("trial")] = rung.get("metrics") or {}
@@ -124,9 +125,10 @@ def _join(trials: list[dict[str, Any]], rungs: list[dict[str, Any]], architectur
 class StudyRecord:
     """A study as data: what the report, the figures and the tables are made from.
 
-    `meta` may hold: name, space (name, size, fingerprint), objectives, budgets, task, recipe, rungs, sampler, seed,
-    device, versions, ranges (name → [least, most]), reference (name → value), units (name → unit), started_at,
-    methods (name → sentence: how that value was measured). Everything but objectives may be absent.
+    `meta` may hold: name, space (name, size, fingerprint), objectives, budgets, task, recipe, rungs,
+    sampler, seed, device, versions, ranges (name → [least, most]), reference (name → value), units (name →
+    unit), started_at, methods (name → sentence: how that value was measured). Everything but objectives may
+    be absent.
     """
 
     meta: Mapping[str, Any]
@@ -138,12 +140,16 @@ class StudyRecord:
 
     @classmethod
     def from_rows(
-        cls, meta: Mapping[str, Any], *, architectures: Mapping[str, Mapping[str, Any]] | None = None, **rows: Iterable[Row]
+        cls,
+        meta: Mapping[str, Any],
+        *,
+        architectures: Mapping[str, Mapping[str, Any]] | None = None,
+        **rows: Iterable[Row],
     ) -> StudyRecord:
         """Builds a record from rows: `from_rows(meta, trials=…, rungs=…, profiles=…, events=…, finals=…)`.
 
-        A trial row may have `known` (costs, latency) in place of `values`: the metrics of the last rung of its training
-        join them. Its `architecture` may be a key of `architectures`.
+        A trial row may have `known` (costs, latency) in place of `values`: the metrics of the last rung of
+        its training join them. Its `architecture` may be a key of `architectures`.
 
         Raises StudyError when a row lacks what its kind needs.
         """
@@ -153,7 +159,7 @@ class StudyRecord:
             raise StudyError(f"report: {unknown[0]} is not a kind of row; expected one of {', '.join(kinds)}")
         given = {name: [dict(_fields(row)) for row in rows.get(name, ())] for name in kinds}
         _join(given["trials"], given["rungs"], architectures or {})
-        read = {name: tuple(_read(kinds[name], row) for row in found) for name, found in given.items()}
+        read: dict[str, Any] = {name: tuple(_read(kinds[name], row) for row in found) for name, found in given.items()}
         return cls(meta, **read)
 
     @cached_property

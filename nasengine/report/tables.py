@@ -14,15 +14,15 @@ from nasengine.report.views import knee, reference
 CLOSED_FORM = "closed form of the graph, exact"
 METHODS = {
     "params": f"trainable numbers; {CLOSED_FORM}",
-    "macs": f"multiply-accumulates of one sample in convolutions, linear maps and matrix products; {CLOSED_FORM}",
+    "macs": f"multiply-adds of one sample in convolutions, linear maps, matrix products; {CLOSED_FORM}",
     "param_bytes": f"bytes of the trainable numbers; {CLOSED_FORM}",
-    "peak_activation_bytes": f"most bytes of tensors alive at once in one forward pass of one sample; {CLOSED_FORM}",
+    "peak_activation_bytes": f"most bytes of tensors alive at once, forward, one sample; {CLOSED_FORM}",
     "receptive_field": f"input positions that one position of the deepest map sees; {CLOSED_FORM}",
 }
 
 
 def method(record: StudyRecord, trial: Trial, name: str) -> str:
-    """How a value of a trial was obtained, in a sentence; the study's own words (`meta["methods"]`) come first."""
+    """How a value of a trial was obtained; the study's own sentence (`meta["methods"]`) comes first."""
     stated = record.meta.get("methods", {})
     if name in stated or name in METHODS:
         return str(stated.get(name) or METHODS[name])
@@ -42,7 +42,8 @@ def latency_summary(profile: Mapping[str, Any]) -> str:
         f"median of {profile.get('runs', '?')} runs after {profile.get('warmup_runs', '?')} warm-up runs, "
         f"95 % CI {style.number(profile.get('ci_low_ms'))} to {style.number(profile.get('ci_high_ms'))} ms, "
         f"p10 {style.number(profile.get('p10_ms'))}, p90 {style.number(profile.get('p90_ms'))}, "
-        f"p99 {style.number(profile.get('p99_ms'))} ms; {profile.get('runtime', '?')} {profile.get('dtype', '?')}, "
+        f"p99 {style.number(profile.get('p99_ms'))} ms; "
+        f"{profile.get('runtime', '?')} {profile.get('dtype', '?')}, "
         f"batch {profile.get('batch', '?')}, threads {profile.get('threads', '?')}, on {place}{doubt}"
     )
 
@@ -57,7 +58,8 @@ def html_table(head: Sequence[str], rows: Iterable[Sequence[Any]], marked: Seque
     for k, row in enumerate(body):
         cells = "".join(f"<td{kind}>{esc(style.number(v))}</td>" for kind, v in zip(kinds, row, strict=True))
         lines.append(f"<tr{' class=knee' if k in marked else ''}>{cells}</tr>")
-    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+    inside = f"<thead><tr>{top}</tr></thead><tbody>{''.join(lines)}</tbody>"
+    return f'<div class="scroll"><table>{inside}</table></div>'
 
 
 def _numeric(column: Sequence[Any]) -> bool:
@@ -73,7 +75,7 @@ def value_names(record: StudyRecord, trials: Iterable[Trial]) -> list[str]:
 
 
 def front_table(record: StudyRecord) -> tuple[list[str], list[list[Any]]]:
-    """Head and rows of the front's members: trial, every value, and the test split's metrics where they are known."""
+    """Head and rows of the front's members: trial, every value, the test split's metrics where known."""
     front = record.front
     names = value_names(record, front)
     tested = sorted({n for t in front if (final := record.final(t.number)) for n in final.metrics})
@@ -88,13 +90,13 @@ def front_table(record: StudyRecord) -> tuple[list[str], list[list[Any]]]:
 
 
 def provenance_table(record: StudyRecord) -> list[list[str]]:
-    """(value, unit, how it was measured) for every value of the front; latency's own table has each profile."""
+    """(value, unit, how it was measured) for every value of the front; profiles have a table of their own."""
     front = record.front
     rows = []
     for name in value_names(record, front[:1]):
         how = method(record, front[0], name)
         if name == "latency_ms" and name not in record.meta.get("methods", {}):
-            how = "measured on the device; each network's interval and percentiles are under “How latency was measured”"
+            how = "measured on the device; intervals and percentiles: “How latency was measured”"
         rows.append([style.words(name), record.unit(name) or "–", how])
     tested = sorted({n for t in front if (final := record.final(t.number)) for n in final.metrics})
     rows += [[f"test {style.words(n)}", record.unit(n) or "–", "test split, after the search"] for n in tested]
@@ -102,18 +104,39 @@ def provenance_table(record: StudyRecord) -> list[list[str]]:
 
 
 def latency_table(record: StudyRecord, trials: Iterable[Trial]) -> list[list[Any]]:
-    """(trial, median, CI low, CI high, p10, p90, p99 in ms, runs, warm-up runs, steady, load) of measured trials."""
+    """Rows under `LATENCY_HEAD` of the trials that were measured, in the search and after it."""
     keys = ("median_ms", "ci_low_ms", "ci_high_ms", "p10_ms", "p90_ms", "p99_ms", "runs", "warmup_runs")
     rows: list[list[Any]] = []
     for trial in trials:
         for when, profile in (("search", record.profile(trial)), ("final", _final_profile(record, trial))):
             if profile:
                 steady = "yes" if profile.get("steady") else "no"
-                rows.append([str(trial.number), when, *(profile.get(k) for k in keys), steady, profile.get("load_average")])
+                rows.append(
+                    [
+                        str(trial.number),
+                        when,
+                        *(profile.get(k) for k in keys),
+                        steady,
+                        profile.get("load_average"),
+                    ]
+                )
     return rows
 
 
-LATENCY_HEAD = ["trial", "when", "median (ms)", "CI low", "CI high", "p10", "p90", "p99", "runs", "warm-up", "steady", "load"]
+LATENCY_HEAD = [
+    "trial",
+    "when",
+    "median (ms)",
+    "CI low",
+    "CI high",
+    "p10",
+    "p90",
+    "p99",
+    "runs",
+    "warm-up",
+    "steady",
+    "load",
+]
 
 
 def _final_profile(record: StudyRecord, trial: Trial) -> Mapping[str, Any] | None:
@@ -157,7 +180,8 @@ def reference_sentence(record: StudyRecord) -> str:
     if not point:
         return "No trial is complete and within the budgets yet, so there is no hypervolume."
     said = ", ".join(
-        f"{style.words(o.name)} {style.quantity(v, record.unit(o.name))}" for o, v in zip(record.objectives, point, strict=True)
+        f"{style.words(o.name)} {style.quantity(v, record.unit(o.name))}"
+        for o, v in zip(record.objectives, point, strict=True)
     )
     return f"Reference point ({source}): {said}. Compare hypervolumes only under one reference."
 

@@ -11,12 +11,22 @@ from nasengine.report.record import StudyRecord, Trial
 from nasengine.search import pareto
 
 Point = tuple[float, float]
-GATES = ("types", "cost", "duplicate", "task", "latency", "rung", "training", "worker")  # as a candidate meets them
+GATES = (
+    "types",
+    "cost",
+    "duplicate",
+    "task",
+    "latency",
+    "rung",
+    "training",
+    "worker",
+)  # as a candidate meets them
 
 
 @dataclass(frozen=True)
 class FrontView:
-    """One pair of values: `marks` maps a kind of mark to its trials; `step` is the pair's front as a staircase.
+    """One pair of values: `marks` maps a kind of mark to its trials; `step` is the pair's front as a
+    staircase.
 
     `rug` holds trials of which only one of the two values is known (refused before training).
     """
@@ -82,12 +92,11 @@ def _values(trials: Sequence[Trial], name: str) -> list[float]:
     return [float(trial.values[name]) for trial in trials]
 
 
-def _range(
-    record: StudyRecord, marks: dict[str, list[Trial]], rug: list[Trial], name: str
-) -> tuple[float, float]:
+def _range(record: StudyRecord, marks: dict[str, list[Trial]], rug: list[Trial], name: str) -> tuple[float, float]:
     """The range of an axis: every finished trial, and others up to half that range further out.
 
-    So scores of trials stopped after an epoch, or costs of refused giants, do not press the front into a corner.
+    So scores of trials stopped after an epoch, or costs of refused giants, do not press the front into a
+    corner.
     """
     close = [t.values[name] for kind in ("front", "dominated") for t in marks.get(kind, [])]
     far = [t.values[name] for trials in marks.values() for t in trials] + [t.values[name] for t in rug]
@@ -126,7 +135,7 @@ def staircase(points: list[Point], directions: Sequence[str], ranges: tuple[Poin
 
 
 def pairs(record: StudyRecord) -> list[tuple[str, str]]:
-    """Every pair of objectives, costs on the x axis and scores on the y axis where the pair has one of each."""
+    """Every pair of objectives as (x, y): the cost on x and the score on y where a pair has one of each."""
     ordered = []
     for one, two in combinations(record.objectives, 2):
         flip = one.direction == "maximize" or two.direction == "minimize"

@@ -14,7 +14,17 @@ from nasengine.space.choices import (
     uniform,
 )
 from nasengine.space.space import Space
-from nasengine.space.spec import Label, Open, Spec, fingerprint, from_json, is_open, spec_from_json, tagged, to_json
+from nasengine.space.spec import (
+    Label,
+    Open,
+    Spec,
+    fingerprint,
+    from_json,
+    is_open,
+    spec_from_json,
+    tagged,
+    to_json,
+)
 from nasengine.space.walk import Chooser
 
 __all__ = [

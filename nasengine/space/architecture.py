@@ -6,6 +6,7 @@ a reading of it; the readings here are doors to the rooms above and import them 
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -36,9 +37,25 @@ class Network(Spec):
     inputs: tuple[Any, ...] = ()
     deployed: bool = True
 
+    def validate(self) -> None:
+        for pair in self.inputs:
+            if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], Spec)):
+                raise SpaceError(f"network.inputs: (name, input spec) pairs; got {pair!r}; write (('image', Image(3, 32)),)")
+            check_input_name("network.inputs", pair[0])
+
     def body_path(self, name: str) -> str:
         """Where errors and weights of the body are: the root for the only network, its name otherwise."""
         return "" if name == "network" else name
+
+
+def check_input_name(place: str, name: object) -> None:
+    """An input's name is a parameter of the built network's ``forward``.
+
+    Raises:
+        SpaceError: it cannot be one.
+    """
+    if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name) or name == "self":
+        raise SpaceError(f"{place}: an input's name is a Python identifier, no keyword and not self; got {name!r}")
 
 
 class Architecture:
@@ -75,7 +92,11 @@ class Architecture:
         return hash(self._identity())
 
     def _identity(self) -> tuple[Any, ...]:
-        return (self.space, tuple(self.networks.items()), self.recipe, tuple(self.decisions.items()))
+        # JSON objects have no order, so neither have the members of a record
+        return (self.space, frozenset(self.networks.items()), self.recipe, frozenset(self.decisions.items()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remake, (self.space, dict(self.networks), dict(self.decisions), self.recipe)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON with a format tag; :meth:`from_json` in a fresh interpreter gives the same id."""
@@ -95,8 +116,12 @@ class Architecture:
             SpaceError: not an architecture of this format.
             TagError: a block's class has not been imported.
         """
-        if data.get("format") != FORMAT:
-            raise SpaceError(f"architecture: the format is {FORMAT!r}; got {data.get('format')!r}; write it with to_json()")
+        if not isinstance(data, Mapping) or data.get("format") != FORMAT:
+            got = repr(data.get("format")) if isinstance(data, Mapping) else type(data).__name__
+            raise SpaceError(f"architecture: the format is {FORMAT!r}; got {got}; write it with to_json()")
+        missing = [key for key in ("space", "networks") if key not in data]
+        if missing:
+            raise SpaceError(f"architecture: a record of {FORMAT!r} has {missing[0]!r}; it is missing; write it with to_json()")
         networks: dict[str, Network] = {}
         for name, net in data["networks"].items():
             spec = spec_from_json(net)
@@ -149,3 +174,10 @@ class Architecture:
         from nasengine.report.diagram import draw
 
         return draw(self.graph(network).simplify(), path)
+
+
+def _remake(
+    space: str, networks: dict[str, Network], decisions: dict[str, Label], recipe: Spec | None
+) -> Architecture:
+    """Copies and our own worker processes make it anew from its plain parts."""
+    return Architecture(space, networks, decisions=decisions, recipe=recipe)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast, overload
 
 from nasengine.errors import SpaceError
-from nasengine.space.spec import Label, Open, Spec, tagged
+from nasengine.space.spec import Label, Open, Spec, freeze, tagged
 
 T = TypeVar("T")
 B = TypeVar("B", bound=Spec)
@@ -134,9 +134,10 @@ def choice(*options: T, name: str | None = None, labels: Sequence[Label] | None 
         raise SpaceError(f"{place}: at least one option is needed; got none; write choice(a, b, ...)")
     if labels is not None and len(labels) != len(options):
         raise SpaceError(f"{place}: one label an option; got {len(labels)} labels for {len(options)} options")
-    named = tuple(labels) if labels is not None else tuple(_label(o, place) for o in options)
+    frozen = tuple(freeze(o, place, "options") for o in options)
+    named = tuple(freeze(x, place, "labels") for x in labels) if labels is not None else tuple(_label(o, place) for o in frozen)
     _distinct(named, place)
-    frozen = tuple(tuple(o) if isinstance(o, list) else o for o in options)
+    _one_type(frozen, place)
     return cast(T, Choice(frozen, named, name))
 
 
@@ -242,3 +243,14 @@ def _distinct(labels: tuple[Label, ...], place: str) -> None:
                 "one an option, to tell them apart"
             )
         seen.add(label)
+
+
+def _one_type(options: tuple[Any, ...], place: str) -> None:
+    """Python holds 1, 1.0 and True for equal, so a memory of what they close to would mix them up."""
+    seen: dict[Any, Any] = {}
+    for option in options:
+        if isinstance(option, (bool, int, float)) and type(seen.setdefault(option, option)) is not type(option):
+            raise SpaceError(
+                f"{place}: options that are equal in Python are of one type; got {seen[option]!r} and {option!r}; "
+                "leave one of them out"
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from nasengine.errors import SpaceError
@@ -38,8 +39,13 @@ def size_text(space: Space) -> str:
 
 
 def _power(size: int) -> str:
-    digits = str(size)
-    return f"{digits[0]}.{digits[1:3]} x 10^{len(digits) - 1}"
+    exponent = int(math.log10(size))  # a logarithm, because Python refuses to print whole numbers of many digits
+    digits = size // 10 ** (exponent - 2) if exponent >= 2 else size * 100
+    if digits >= 1_000:  # the logarithm was rounded down across a power of ten
+        exponent, digits = exponent + 1, digits // 10
+    elif digits < 100:
+        exponent, digits = exponent - 1, size // 10 ** (exponent - 3)
+    return f"{digits // 100}.{digits % 100:02} x 10^{exponent}"
 
 
 def _lines(value: Any, name: str, depth: int, out: list[str], limit: int) -> None:

@@ -10,11 +10,25 @@ from typing import Any
 
 from nasengine.errors import DecisionError, SpaceError
 from nasengine.space import variation
-from nasengine.space.architecture import Architecture, Network
+from nasengine.space.architecture import Architecture, Network, check_input_name
 from nasengine.space.count import Counter
-from nasengine.space.describe import describe, outline
+from nasengine.space.describe import describe, outline, size_text
 from nasengine.space.spec import Label, Open, Spec, fingerprint
-from nasengine.space.walk import Chooser, CompiledNode, Registry, TupleNode, Walk, check_single_use, compile_node
+from nasengine.space.walk import (
+    Chooser,
+    CompiledNode,
+    Registry,
+    TupleNode,
+    Walk,
+    check_single_use,
+    compile_node,
+)
+
+
+_TOO_DEEP = (
+    "it nests deeper than Python can follow, or a lazy option comes back to itself without end; "
+    "bound its depth by an argument: lazy(tree, depth - 1)"
+)
 
 
 class Space:
@@ -79,8 +93,11 @@ class Space:
             DecisionError: a label is not an option.
         """
         walk = Walk(choose)
-        networks = {key: self._close(net, part, walk) for (key, net), part in self._pairs}
-        recipe = None if self._recipe is None else self._recipe.close(walk)
+        try:
+            networks = {key: self._close(net, part, walk) for (key, net), part in self._pairs}
+            recipe = None if self._recipe is None else self._recipe.close(walk)
+        except RecursionError:
+            raise SpaceError(f"space {self.name!r}: {_TOO_DEEP}") from None
         return Architecture(self.name, networks, decisions=walk.decisions, recipe=recipe)
 
     def sample(self, rng: random.Random | int | None = None) -> Architecture:
@@ -121,12 +138,15 @@ class Space:
         Raises:
             SpaceError: names used more than once have over 100,000 joint options.
         """
-        return self._counter.size()
+        try:
+            return self._counter.size()
+        except RecursionError:
+            raise SpaceError(f"space {self.name!r}: {_TOO_DEEP}") from None
 
     def __len__(self) -> int:
         size = self.size
         if isinstance(size, float) or size > sys.maxsize:
-            raise OverflowError(f"len(space {self.name!r}): the size is {size:.4g}, beyond sys.maxsize; use space.size")
+            raise OverflowError(f"len(space {self.name!r}): {size_text(self)}, beyond sys.maxsize; use space.size")
         return size
 
     def __getitem__(self, index: int) -> Architecture:
@@ -190,7 +210,8 @@ class Space:
         """This space joined with an open recipe: architecture and hyper-parameters searched as one."""
         if self.recipe is not None and self.recipe != recipe:
             raise SpaceError(f"space {self.name!r}: it already holds a recipe; build it without one, then join")
-        return Space(self.name, networks=self.networks, recipe=recipe, references=self.references)
+        inputs = dict(self.inputs) or None
+        return Space(self.name, inputs=inputs, networks=self.networks, recipe=recipe, references=self.references)
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -239,9 +260,10 @@ def _named_inputs(space: str, inputs: Spec | Mapping[str, Spec] | None) -> tuple
     if inputs is None:
         return ()
     named = dict(inputs) if isinstance(inputs, Mapping) else {"input": inputs}
-    for name in named:
-        if not name.isidentifier():
-            raise SpaceError(f"space {space!r}: an input's name is a Python identifier; got {name!r}")
+    for name, spec in named.items():
+        if not isinstance(spec, (Spec, Open)):
+            raise SpaceError(f"space {space!r}: an input is a spec such as Image(3, 32) or Features(8); got {spec!r}")
+        check_input_name(f"space {space!r}", name)
     return tuple(named.items())
 
 

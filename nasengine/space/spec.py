@@ -20,7 +20,7 @@ Label = str | int | float | bool | None
 
 S = TypeVar("S")
 _REGISTRY: dict[str, type[Spec]] = {}
-_SCALARS = (str, int, float, bool, type(None))
+_SCALARS = (str, bool, int, float, type(None))
 
 
 class Open:
@@ -108,7 +108,7 @@ class Spec:
             return True
         if type(self) is not type(other):
             return NotImplemented
-        return hash(self) == hash(other) and self.values() == other.values()  # type: ignore[attr-defined]
+        return hash(self) == hash(other) and same(self.values(), other.values())  # type: ignore[attr-defined]
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in field_names(type(self))}
@@ -150,13 +150,13 @@ def field_names(cls: type[Spec]) -> tuple[str, ...]:
     return names
 
 
-_PLAIN = (Spec, Open, *_SCALARS)
-
-
 def freeze(value: Any, owner: str, field: str) -> Any:
     """Lists become tuples, at every depth; anything that is no plain data is refused."""
-    if isinstance(value, _PLAIN):
+    if type(value) in _SCALARS or isinstance(value, (Spec, Open)):
         return value
+    for plain in _SCALARS[:-1]:  # a subclass (an enum's member, a NumPy float) prints otherwise: ids would differ
+        if isinstance(value, plain):
+            return plain(value)
     if isinstance(value, (list, tuple)):
         frozen = tuple([freeze(v, owner, field) for v in value])
         return value if isinstance(value, tuple) and all(a is b for a, b in zip(frozen, value, strict=True)) else frozen
@@ -167,6 +167,17 @@ def freeze(value: Any, owner: str, field: str) -> Any:
         f"{owner}.{field}: a spec holds scalars, tuples, specs and choices; got {type(value).__name__}; "
         "write a mapping as a tuple of pairs, and arrays to a file"
     )
+
+
+def same(a: Any, b: Any) -> bool:
+    """Equal values of equal types: 1, 1.0 and True are three values, as they are in JSON."""
+    if a is b:
+        return True
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return bool(a == b)
 
 
 def is_open(value: Any) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from nasengine.errors import DecisionError
 from nasengine.space.choices import Choice, Domain, Integer, Uniform
 from nasengine.space.spec import Label
-from nasengine.space.walk import Chooser
+from nasengine.space.walk import Chooser, exact
 
 if TYPE_CHECKING:
     from nasengine.space.architecture import Architecture
@@ -54,10 +54,9 @@ def replay(decisions: Mapping[str, Label]) -> Chooser:
     """Every decision as recorded; a missing one is an error."""
 
     def choose(path: str, domain: Domain) -> Label:
-        try:
-            return decisions[path]
-        except KeyError:
-            raise DecisionError(f"{path}: a decision is missing; expected {expected(domain)}") from None
+        if path not in decisions:
+            raise DecisionError(f"{path}: a decision is missing; expected {expected(domain)}")
+        return exact(path, decisions[path], domain)
 
     return choose
 
@@ -178,5 +177,10 @@ def _steps(domain: Domain, label: Label) -> Iterator[Label]:
         return
     assert isinstance(domain, Uniform)
     assert isinstance(label, (int, float))
-    step = (domain.high - domain.low) / 10
-    yield from (x for x in (label - step, label + step) if domain.low <= x <= domain.high)
+    if domain.log:
+        factor = (domain.high / domain.low) ** 0.1
+        moved = (label / factor, label * factor)
+    else:
+        step = (domain.high - domain.low) / 10
+        moved = (label - step, label + step)
+    yield from (x for x in moved if domain.low <= x <= domain.high)

@@ -13,7 +13,7 @@ from typing import Any
 
 from nasengine.errors import DecisionError, SpaceError
 from nasengine.space.choices import Choice, Domain, Integer, Repeat, Repeated, Uniform, expand, holds_blocks
-from nasengine.space.spec import Label, Open, Spec, field_names, is_open
+from nasengine.space.spec import Label, Open, Spec, field_names, is_open, same
 
 Chooser = Callable[[str, Domain], Label]
 _MADE_LIMIT = 4_096
@@ -39,7 +39,7 @@ class Registry:
 
     def __init__(self) -> None:
         self.named: dict[str, Domain] = {}
-        self.nodes: dict[str, CompiledNode] = {}
+        self.nodes: dict[str, DomainNode] = {}
         self.places: dict[str, Domain] = {}
 
     def domain(self, path: str, domain: Domain) -> str:
@@ -48,17 +48,22 @@ class Registry:
             self._tie(domain.name, domain)
         where = domain.name if domain.name is not None else path
         known = self.places.setdefault(where, domain)
-        if known is not domain and not same_domain(known, domain):
+        if known is not domain and (known.name != domain.name or not same_domain(known, domain)):
             raise SpaceError(f"{where}: a choice's name and another position's path are the same; rename one of them")
         return where
 
     def _tie(self, name: str, domain: Domain) -> None:
-        first = self.named.setdefault(name, domain)
-        if first is not domain and not same_domain(first, domain):
-            raise SpaceError(
-                f"name {name!r}: positions of one name share one set of options; got {first!r} and {domain!r}; "
-                "give one of them another name"
-            )
+        tie(self.named, name, domain)
+
+
+def tie(named: dict[str, Domain], name: str, domain: Domain) -> None:
+    """Remember the domain of a name; refuse another one under it."""
+    first = named.setdefault(name, domain)
+    if first is not domain and not same_domain(first, domain):
+        raise SpaceError(
+            f"name {name!r}: positions of one name share one set of options; got {first!r} and {domain!r}; "
+            "give one of them another name"
+        )
 
 
 class CompiledNode:
@@ -239,6 +244,8 @@ def _domain_node(domain: Domain, path: str, registry: Registry) -> CompiledNode:
     node = registry.nodes.get(where)
     if node is None:
         node = registry.nodes[where] = DomainNode(domain, path, registry)
+    elif node.name is None:  # one place that two networks read (inputs they share): one decision, as if it had a name
+        node.name = where
     return node
 
 
@@ -269,7 +276,7 @@ def same_domain(a: Domain, b: Domain) -> bool:
     if type(a) is not type(b):
         return False
     if isinstance(a, Choice) and isinstance(b, Choice):
-        return a.labels == b.labels and a.options == b.options
+        return same(a.labels, b.labels) and same(a.options, b.options)
     slots = [s for s in type(a).__slots__ if s != "labels"]
     return all(getattr(a, s) == getattr(b, s) for s in slots)
 
@@ -301,6 +308,20 @@ def _index(labels: tuple[Label, ...], label: Label) -> int | None:
     return None
 
 
+def exact(path: str, label: Any, domain: Domain) -> Label:
+    """The domain's own label that equals a recorded one (2 for a recorded 2.0, but never 1 for True).
+
+    Raises:
+        DecisionError: there is none.
+    """
+    if not isinstance(domain, Choice):
+        return check_number(path, label, domain)
+    index = _index(domain.labels, label)
+    if index is None:
+        raise DecisionError(not_an_option(path, label, domain))
+    return domain.labels[index]
+
+
 def check_single_use(places: dict[str, Any]) -> None:
     """Refuse an unnamed open position that stands at two places of the tree.
 
@@ -319,12 +340,17 @@ class _Uses:
 
     def __init__(self) -> None:
         self.seen: dict[int, str] = {}
+        self.named: dict[str, Domain] = {}
         self.keep: list[Open] = []
 
     def visit(self, value: Any, path: str) -> None:
         if isinstance(value, (Domain, Repeat)):
-            if isinstance(value, Domain) and value.name is not None and id(value) in self.seen:
-                return
+            if isinstance(value, Domain) and value.name is not None:
+                known = value.name in self.named
+                tie(self.named, value.name, value)
+                if known:  # one decision, and its options with it
+                    return
+                path = value.name
             self._once(value, path)
         if isinstance(value, Choice):
             for label, option in zip(value.labels, value.options, strict=True):

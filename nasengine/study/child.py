@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import faulthandler
-import importlib
 import json
 import os
 import signal
@@ -16,17 +15,26 @@ from typing import Any, NoReturn
 from nasengine.errors import NasError
 
 _PR_SET_PDEATHSIG = 1
+_OURS = Path(__file__).resolve().parents[1]
 
 
-def run_child(job: dict[str, Any], results: int, output: int, parent: int) -> NoReturn:
-    """Do ``job`` in a process that was just forked, write its messages to ``results``, and end it."""
-    code = 1
+def run_child(jobs: Any, job: dict[str, Any], pipes: tuple[int, int], parent: int) -> NoReturn:
+    """Do ``job`` in a process that was just forked, and end it.
+
+    Args:
+        jobs: the module whose ``run(job, report)`` does it.
+        pipes: where messages go, and where what user code prints goes.
+        parent: the server's process id.
+    """
+    (results, output), code = pipes, 1
     try:
+        os.setpgid(0, 0)
         die_with_parent(parent)
         os.dup2(output, 1)
         os.dup2(output, 2)
         faulthandler.enable(file=sys.stderr)
-        say(results, {"is": "result", "value": _do(job, results)})
+        value = jobs.run(job, lambda row: say(results, {"is": "epoch", "row": row}))
+        say(results, {"is": "result", "value": value})
         code = 0
     except BaseException as error:  # noqa: BLE001 - whatever ends a trial is its reason, SystemExit too
         traceback.print_exc()
@@ -36,11 +44,6 @@ def run_child(job: dict[str, Any], results: int, output: int, parent: int) -> No
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         os._exit(code)
-
-
-def _do(job: dict[str, Any], results: int) -> Any:
-    jobs = importlib.import_module("nasengine.study.jobs")
-    return jobs.run(job, lambda row: say(results, {"is": "epoch", "row": row}))
 
 
 def say(fd: int, message: dict[str, Any]) -> None:
@@ -63,7 +66,7 @@ def reason_of(error: BaseException) -> str:
 
 
 def _place(error: BaseException) -> str:
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if "/nasengine/" not in f.filename.replace("\\", "/")]
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if _OURS not in Path(f.filename).parents]
     if not frames:
         return ""
     return f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})"

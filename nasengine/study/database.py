@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,9 @@ def connect(path: Path, url: str | None, *, create: bool, readonly: bool) -> sa.
 def _check_path(path: Path, create: bool) -> None:
     if not create:
         if not path.is_file():
-            raise StoreError(f"{path.parent}: there is no study here ({path.name} is absent); name the folder of a study")
+            raise StoreError(
+                f"{path.parent}: there is no study here ({path.name} is absent); name the folder of a study"
+            )
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -54,9 +57,8 @@ def _check_path(path: Path, create: bool) -> None:
 
 def _sqlite(path: Path, readonly: bool) -> sa.Engine:
     name = f"file:{path.resolve().as_posix().replace('?', '%3f').replace('#', '%23')}?uri=true"
-    engine = sa.create_engine(
-        f"sqlite+pysqlite:///{name}{'&mode=ro' if readonly else ''}", connect_args={"timeout": BUSY_S}
-    )
+    name += _reading(path) if readonly else ""
+    engine = sa.create_engine(f"sqlite+pysqlite:///{name}", connect_args={"timeout": BUSY_S})
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
@@ -79,6 +81,14 @@ def _sqlite(path: Path, readonly: bool) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # a later upgrade from reading could fail, busy
 
     return engine
+
+
+def _reading(path: Path) -> str:
+    """Reading needs the shared-memory file beside the database; in a folder that cannot be written there is none, and
+    nobody can be writing either."""
+    log = path.with_name(f"{path.name}-wal")
+    still = not os.access(path.parent, os.W_OK) and not (log.is_file() and log.stat().st_size)
+    return "&mode=ro&immutable=1" if still else "&mode=ro"
 
 
 def _create(engine: sa.Engine) -> None:

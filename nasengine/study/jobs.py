@@ -1,8 +1,10 @@
-"""What a worker's child does: train one rung, measure a latency, or finish a front member. All of it from plain JSON."""
+"""What a worker's child does, from plain JSON: train one rung, measure a latency, or finish a front member."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import importlib
 import json
 import os
 from collections.abc import Callable
@@ -16,7 +18,6 @@ from torch import nn
 from nasengine.errors import StoreError
 from nasengine.graph import Graph, lower
 from nasengine.graph.module import build, example_inputs
-from nasengine.graph.source import source
 from nasengine.hardware import Device, profile
 from nasengine.space import Architecture
 from nasengine.space.spec import spec_from_json
@@ -40,13 +41,13 @@ def warm(job: Job) -> None:
     One thread only: a pool of threads made here would be missing in the children.
     """
     torch.set_num_threads(1)
+    if job["kind"] == "rung":
+        importlib.import_module("torch._dynamo")  # an optimizer imports it at its first step, for most of a second
     if "task" not in job or (name := json.dumps(job["task"], sort_keys=True)) in _warmed:
         return
     _warmed.add(name)
-    try:
+    with contextlib.suppress(Exception):  # the child meets the same error and tells it as the trial's reason
         _task(job).load(_graph(job), torch.device("cpu"))
-    except Exception:  # noqa: BLE001, S110 - the child meets the same error and tells it as the trial's reason
-        pass
 
 
 def run(job: Job, report: Report) -> Value:
@@ -116,6 +117,8 @@ def _profile(job: Job, report: Report) -> Value:
 
 def _final(job: Job, report: Report) -> Value:
     """Test metrics, read here for the first time, and the network as source and as weights."""
+    from nasengine.graph.source import source
+
     folder, graph, task = Path(job["folder"]), _graph(job), _task(job)
     device = _device(job).torch_device()
     path = checkpoint_file(folder, job["rung"])

@@ -42,7 +42,9 @@ class Ledger:
         StoreError: it cannot be made, opened or read.
     """
 
-    def __init__(self, store: str | Path, *, url: str | None = None, create: bool = True, readonly: bool = False) -> None:
+    def __init__(
+        self, store: str | Path, *, url: str | None = None, create: bool = True, readonly: bool = False
+    ) -> None:
         self.store = Path(store)
         self._me = owner.this_process()
         self._engine = connect(self.store / FILE, url, create=create and not readonly, readonly=readonly)
@@ -61,7 +63,9 @@ class Ledger:
     def __enter__(self) -> Ledger:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     # --- reading -------------------------------------------------------------------------------------------------
@@ -139,14 +143,12 @@ class Ledger:
             connection.execute(sa.insert(schema.trials).values(**_values(row)))
             _journal(connection, row.status, row.number, _brief(row), _values(row))
 
-    def change(self, number: int, kind: str, *, durable: bool = False, data: Mapping[str, Any] | None = None, **changes: Any) -> TrialRow:
+    def change(
+        self, number: int, kind: str, *, durable: bool = False, data: Mapping[str, Any] | None = None, **changes: Any
+    ) -> TrialRow:
         """Change fields of a trial and journal it as ``kind``; leases follow the status."""
         with self._write(durable=durable) as connection:
             return self._change(connection, number, kind, data or {}, changes)
-
-    def start_rung(self, number: int, rung: int) -> TrialRow:
-        """Lease a trial to this process to train a rung."""
-        return self.change(number, "start", status=rows.RUNNING, rung=rung, finished=0.0)
 
     def complete_rung(self, row: RungRow, *, last: bool) -> bool:
         """Record a completed rung and what its trial does next: it waits, or, after the last rung, is complete.
@@ -204,7 +206,9 @@ class Ledger:
         running = self._rows(TrialRow, schema.trials, schema.trials.c.number, schema.trials.c.status == rows.RUNNING)
         gone = [row for row in running if row.owner != self._me and (alone or _is_gone(row))]
         return [
-            self.change(row.number, rows.LOST, data={"attempt": row.attempt, "owner": row.owner}, attempt=row.attempt + 1)
+            self.change(
+                row.number, rows.LOST, data={"attempt": row.attempt, "owner": row.owner}, attempt=row.attempt + 1
+            )
             for row in gone
         ]
 
@@ -214,7 +218,7 @@ class Ledger:
         order = order if isinstance(order, tuple) else (order,)
         query = sa.select(table).where(*where).order_by(*order)
         with self._engine.connect() as connection:
-            return [kind(**row._mapping) for row in connection.execute(query)]  # type: ignore[arg-type]
+            return [kind(**row._mapping) for row in connection.execute(query)]
 
     @contextmanager
     def _write(self, *, durable: bool) -> Iterator[sa.Connection]:
@@ -238,7 +242,7 @@ class Ledger:
         self, connection: sa.Connection, number: int, kind: str, data: Mapping[str, Any], changes: Mapping[str, Any]
     ) -> TrialRow:
         found = connection.execute(sa.select(schema.trials).where(schema.trials.c.number == number)).one()
-        row = self._leased(replace(TrialRow(**found._mapping), **changes))  # type: ignore[arg-type]
+        row = self._leased(replace(TrialRow(**found._mapping), **changes))
         if row.status not in rows.OPEN and not row.finished:
             row = replace(row, finished=time.time())
         connection.execute(sa.update(schema.trials).where(schema.trials.c.number == number).values(**_values(row)))

@@ -43,15 +43,15 @@ class Setup:
 
     Attributes:
         logs: folder for what servers print themselves.
-        modules: imported before the first job.
+        modules: imported before the first job, besides those that a job names.
         path: entries of ``sys.path``.
-        name: of the worker's program; another one may speak the same protocol.
+        jobs: the module whose ``run(job, report)`` does a job, and whose ``warm(job)`` prepares its server for it.
     """
 
     logs: Path
-    modules: tuple[str, ...] = ("nasengine.study.jobs",)
+    modules: tuple[str, ...] = ()
     path: tuple[str, ...] = field(default_factory=lambda: tuple(os.path.abspath(p) for p in sys.path))
-    name: str = "nasengine.study.worker"
+    jobs: str = "nasengine.study.jobs"
 
 
 class LocalExecutor:
@@ -158,9 +158,10 @@ class LocalExecutor:
 
     def _finish(self, slot: _Slot, exit_reason: str, *, lost: bool = False) -> None:
         assert slot.job is not None
-        ended = slot.value is None or exit_reason.startswith("killed")
-        reason = (slot.reason or exit_reason) if slot.value is None else ""
-        self._done.append(Outcome(slot.job, slot.value, reason, lost=lost and ended))
+        if slot.value is not None:
+            self._done.append(Outcome(slot.job, slot.value))
+        else:
+            self._done.append(Outcome(slot.job, None, slot.reason or exit_reason, lost))
         self.epochs.pop(slot.job, None)
         slot.job, slot.value, slot.reason = None, None, ""
 
@@ -208,7 +209,10 @@ class LocalExecutor:
         while not met():
             left = deadline - time.monotonic()
             if left <= 0:
-                raise StudyError(f"worker: a worker process needs more than {limit_s:g} s {what}; is the machine overloaded?")
+                raise StudyError(
+                    f"worker: a worker process needs more than {limit_s:g} s {what}; give the machine less to do, "
+                    f"and see the logs in {self._setup.logs}"
+                )
             self._listen(left)
 
 
@@ -230,7 +234,7 @@ class _Slot:
         self._line = b""
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", self._setup.name, str(os.getpid())],
+                [sys.executable, "-P", "-m", "nasengine.study.worker", str(os.getpid())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -240,7 +244,8 @@ class _Slot:
             )
         assert self._process.stdout is not None
         self.fd = self._process.stdout.fileno()
-        self.send({"do": "hello", "path": list(self._setup.path), "modules": list(self._setup.modules)})
+        path, modules = list(self._setup.path), list(self._setup.modules)
+        self.send({"do": "hello", "path": path, "jobs": self._setup.jobs, "modules": modules})
 
     def give(self, id: str, job: dict[str, Any], modules: Sequence[str], log: Path) -> None:
         """Hand over a job. Nothing is read meanwhile: an idle server says nothing."""
@@ -285,7 +290,7 @@ def _environment() -> dict[str, str]:
     """Servers stay single-threaded, since threads do not survive a fork; children choose their own number."""
     here = str(Path(__file__).resolve().parents[2])
     paths = [here, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    single = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     return {**os.environ, **single, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
 
 

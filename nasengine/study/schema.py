@@ -61,7 +61,7 @@ def _unpack(data: bytes) -> bytes:
 
 metadata = MetaData()
 
-meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Json, nullable=False))
+meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Json))
 
 architectures = Table(
     "architectures",

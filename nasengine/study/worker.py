@@ -4,7 +4,7 @@ It imports torch and the modules of a study once; for each job it forks a child,
 a crash, a leak or ``sys.exit`` in one trial touches no other and every byte returns to the system. Messages are JSON,
 one a line; nothing is unpickled, and the program that started the study is never imported.
 
-In (stdin): ``hello`` (path, modules), ``job`` (id, job, modules, log), ``pause``, ``resume``, ``kill``.
+In (stdin): ``hello`` (path, jobs, modules), ``job`` (id, job, modules, log), ``pause``, ``resume``, ``kill``.
 Out (the descriptor that was stdout): ``ready``, ``started``, ``epoch``, ``result``, ``error``, ``exit``, ``paused``,
 ``resumed``. What user code prints goes to the job's log, cut at a limit. When stdin ends, or the process that started
 it dies, the server kills its child and ends.
@@ -58,6 +58,8 @@ class Server:
         self._wake, wake_write = os.pipe()
         self._lines: dict[int, bytes] = {}
         self._child: _Child | None = None
+        self._jobs = ""
+        self._own = (incoming, outgoing, self._wake, wake_write)
         for fd in (incoming, self._wake, wake_write):
             os.set_blocking(fd, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # only so that the wake-up descriptor is written
@@ -98,7 +100,8 @@ class Server:
         do = message["do"]
         if do == "hello":
             sys.path[:] = [*message["path"], *(p for p in sys.path if p not in message["path"])]
-            self._import(message["modules"])
+            self._jobs = message["jobs"]
+            self._import([self._jobs, *message["modules"]])
             self._say({"is": "ready", "pid": os.getpid()})
         elif do == "job":
             self._start(message)
@@ -115,16 +118,36 @@ class Server:
     def _start(self, message: Message) -> None:
         try:
             self._import(message["modules"])
-            importlib.import_module("nasengine.study.jobs").warm(message["job"])
+            sys.modules[self._jobs].warm(message["job"])
         except BaseException as error:  # noqa: BLE001 - user modules may raise anything, SystemExit too
             reason = f"importing {', '.join(message['modules'])}: {type(error).__name__}: {error}"
             self._say({"is": "error", "id": message["id"], "reason": reason})
             self._say({"is": "exit", "id": message["id"], "code": 1, "signal": 0})
             return
-        self._child = _fork(message)
+        self._child = self._fork(message)
         for fd in (self._child.results, self._child.output):
             self._selector.register(fd, selectors.EVENT_READ)
         self._say({"is": "started", "id": message["id"], "pid": self._child.pid})
+
+    def _fork(self, message: Message) -> _Child:
+        results, results_write = os.pipe()
+        output, output_write = os.pipe()
+        parent = os.getpid()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for fd in (*self._own, results, output):  # what a child starts must not keep the server's pipes open
+                os.close(fd)
+            run_child(sys.modules[self._jobs], message["job"], (results_write, output_write), parent)
+        os.setpgid(pid, pid)
+        os.close(results_write)
+        os.close(output_write)
+        for fd in (results, output):
+            os.set_blocking(fd, False)
+        return _Child(pid, message, results, output)
 
     def _forward(self, child: _Child) -> None:
         data = _read(child.results)
@@ -135,7 +158,7 @@ class Server:
 
     def _pause(self, stop: bool) -> None:
         if self._child is not None:
-            os.kill(self._child.pid, signal.SIGSTOP if stop else signal.SIGCONT)
+            _signal(self._child.pid, signal.SIGSTOP if stop else signal.SIGCONT)
             if stop:
                 _await_stop(self._child.pid)
         self._say({"is": "paused" if stop else "resumed"})
@@ -149,6 +172,7 @@ class Server:
         if pid == 0:
             return
         child.ended = status
+        _signal(pid, signal.SIGKILL)  # what it started itself ends with it
         self._forward_rest(child)
         code, number = os.waitstatus_to_exitcode(status), 0
         if code < 0:
@@ -171,7 +195,7 @@ class Server:
 
     def _kill(self) -> None:
         if self._child is not None and self._child.ended is None:
-            os.kill(self._child.pid, signal.SIGKILL)
+            _signal(self._child.pid, signal.SIGKILL)
 
     def _split(self, fd: int, data: bytes) -> list[bytes]:
         """Whole lines; the rest waits for its end."""
@@ -209,22 +233,12 @@ class _Child:
         os.close(self.output)
 
 
-def _fork(message: Message) -> _Child:
-    results, results_write = os.pipe()
-    output, output_write = os.pipe()
-    parent = os.getpid()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    pid = os.fork()
-    if pid == 0:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        run_child(message["job"], results_write, output_write, parent)
-    os.close(results_write)
-    os.close(output_write)
-    for fd in (results, output):
-        os.set_blocking(fd, False)
-    return _Child(pid, message, results, output)
+def _signal(group: int, number: signal.Signals) -> None:
+    """To the child and all that it started."""
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):  # PermissionError: macOS says so of a group of zombies
+        return
 
 
 def _await_stop(pid: int) -> None:

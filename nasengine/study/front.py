@@ -1,0 +1,206 @@
+"""The front of a study: its members, as tables, pictures and exports. Reads rows; needs no user code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from nasengine.errors import StoreError, StudyError
+from nasengine.hardware import LatencyProfile
+from nasengine.report import views
+from nasengine.report.record import Final, StudyRecord, Trial
+from nasengine.search import LATENCY, pareto
+from nasengine.space import Architecture
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COSTS = ("params", "macs", "param_bytes", "peak_activation_bytes", "receptive_field")
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network of a front.
+
+    Attributes:
+        number: of its trial.
+        metrics: of the validation split, which the search was guided by.
+        test_metrics: of the test split, which was read once, at the end; empty until then.
+        costs: closed-form costs by name.
+        profile: its latency as measured during the search; None when latency was not measured.
+        final_profile: its latency measured again at the end.
+        folder: where its checkpoints, source and weights lie.
+    """
+
+    number: int
+    graph_id: str
+    metrics: Mapping[str, float]
+    test_metrics: Mapping[str, float]
+    costs: Mapping[str, float]
+    profile: LatencyProfile | None
+    final_profile: LatencyProfile | None
+    folder: Path
+    decisions: Mapping[str, Any]
+    architecture_json: Mapping[str, Any]
+    store: Path
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network as data.
+
+        Raises:
+            TagError: it holds a user's block whose module has not been imported.
+        """
+        import nasengine.blocks  # noqa: F401 - registers the tags of the built-in blocks
+
+        return Architecture.from_json(self.architecture_json)
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Everything known of it by name: metrics, costs, latency."""
+        latency = {} if self.profile is None else {LATENCY: self.profile.median_ms}
+        return {**self.metrics, **self.costs, **latency}
+
+    def export(self, path: str | Path, formats: Sequence[str] = ("onnx", "pt2", "safetensors", "source")) -> Path:
+        """Write the trained network to the folder ``path``, each format run against the trained module.
+
+        Raises:
+            ExportError: a format cannot be written or does not agree.
+            StoreError: the trained weights are not there.
+        """
+        from nasengine.export import export_member
+
+        return Path(export_member(self, path, formats=tuple(formats)))
+
+
+class Front(Sequence[Member]):
+    """The feasible non-dominated networks of a study, ordered by the objectives in turn."""
+
+    def __init__(self, record: StudyRecord, store: str | Path, keys: Mapping[int, str]) -> None:
+        self.record, self.store = record, Path(store)
+        self._members = [_member(record, trial, self.store, keys[trial.number]) for trial in record.front]
+
+    @overload
+    def __getitem__(self, index: int) -> Member: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Member]: ...
+    def __getitem__(self, index: int | slice) -> Member | list[Member]:
+        return self._members[index]
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __repr__(self) -> str:
+        names = ", ".join(f"{o.direction} {o.name}" for o in self.record.objectives)
+        return f"Front({len(self)} networks of {self.record.name!r}: {names})"
+
+    def knee(self) -> Member:
+        """The member that gives up least of every objective (:func:`nasengine.search.pareto.knee`).
+
+        Raises:
+            StudyError: the front is empty.
+        """
+        self._require_members("knee")
+        points = [[member.values[o.name] for o in self.record.objectives] for member in self]
+        return self[int(pareto.knee(points, list(self.record.directions)))]
+
+    def best(self, name: str) -> Member:
+        """The member with the best value of a metric, a cost or ``latency_ms``.
+
+        Raises:
+            StudyError: the front is empty, or no member has such a value.
+        """
+        self._require_members(f"best({name!r})")
+        if name not in self[0].values:
+            raise StudyError(f"best({name!r}): there is no such value; the values are {', '.join(self[0].values)}")
+        best = max if self._direction(name) == "maximize" else min
+        return best(self, key=lambda member: member.values[name])
+
+    def table(self) -> pd.DataFrame:
+        """One row a member, units in the column names; ``test_`` columns are of the test split."""
+        import pandas as pd
+
+        return pd.DataFrame([self._row(member) for member in self], columns=None if len(self) else ["trial"])
+
+    def plot(self, path: str | Path | None = None, *, x: str | None = None, y: str | None = None) -> Any:
+        """The front in two of its values: an interactive HTML file, a PNG, or, without ``path``, a plotly figure.
+
+        Args:
+            path: ends in ``.html`` or ``.png``.
+            x, y: names of values; by default the first pair of objectives.
+
+        Raises:
+            StudyError: another ending.
+            StoreError: the file cannot be written.
+        """
+        from nasengine import report
+
+        x, y = self._axes(x, y)
+        if path is None:
+            return report.front_figure(self.record, x, y)
+        if Path(path).suffix == ".png":
+            return report.save_png(self.record, x, y, path)
+        if Path(path).suffix in (".html", ".htm"):
+            return report.save_html(report.front_figure(self.record, x, y), path, title=self.record.name)
+        raise StudyError(
+            f"plot: {path}: the name ends in .html (interactive) or .png; got {Path(path).suffix or 'no ending'!r}"
+        )
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _axes(self, x: str | None, y: str | None) -> tuple[str, str]:
+        pairs = views.pairs(self.record)
+        default = pairs[0] if pairs else ("params", self.record.objectives[0].name)
+        return x or default[0], y or default[1]
+
+    def _direction(self, name: str) -> str:
+        metrics = {m["name"]: m["direction"] for m in self.record.meta.get("metrics", ())}
+        return str(metrics.get(name) or self.record.direction(name))
+
+    def _require_members(self, what: str) -> None:
+        if not len(self):
+            raise StudyError(
+                f"{what}: the front of {self.record.name!r} is empty: no trial is complete and within every budget; "
+                "run more trials, or see the trials' reasons in study.trials"
+            )
+
+    def _row(self, member: Member) -> dict[str, Any]:
+        units = self.record.meta.get("units", {})
+        row: dict[str, Any] = {"trial": member.number}
+        row |= {column(name, units): value for name, value in member.metrics.items()}
+        row |= {column(f"test_{name}", units, name): value for name, value in member.test_metrics.items()}
+        row |= {column(name, units): member.costs[name] for name in COSTS if name in member.costs}
+        if member.profile is not None:
+            row |= {LATENCY: member.profile.median_ms, "latency_p90_ms": member.profile.p90_ms}
+        if member.final_profile is not None:
+            row["final_latency_ms"] = member.final_profile.median_ms
+        return row | {"graph_id": member.graph_id}
+
+
+def column(name: str, units: Mapping[str, str], of: str = "") -> str:
+    """A column's name with its unit: ``mae_kWh``, ``latency_ms``, ``receptive_field_px``; a fraction has none."""
+    unit = {"receptive_field": "px", **units}.get(of or name, "")
+    return name if unit in ("", "fraction") or name.endswith(f"_{unit}") else f"{name}_{unit}"
+
+
+def _member(record: StudyRecord, trial: Trial, store: Path, key: str) -> Member:
+    final = record.final(trial.number) or Final(trial.number)
+    measured = record.profile(trial)
+    if trial.architecture is None:
+        raise StoreError(f"{store}: the architecture of trial {trial.number} is absent; the store is damaged")
+    costs = {name: trial.values[name] for name in COSTS if name in trial.values}
+    return Member(
+        trial.number,
+        trial.graph_id,
+        metrics={n: v for n, v in trial.values.items() if n not in (*COSTS, LATENCY)},
+        test_metrics=final.metrics,
+        costs=costs,
+        profile=None if measured is None else LatencyProfile.from_json(measured),
+        final_profile=None if final.profile is None else LatencyProfile.from_json(final.profile),
+        folder=store / "artifacts" / key,
+        decisions=trial.decisions,
+        architecture_json=trial.architecture,
+        store=store,
+    )

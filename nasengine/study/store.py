@@ -1,0 +1,104 @@
+"""A study's folder, opened for reading. Imports no user code and executes nothing that it finds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nasengine.errors import StoreError
+from nasengine.report.record import StudyRecord
+from nasengine.space import Architecture
+from nasengine.study.front import Front, column
+from nasengine.study.ledger import Ledger
+from nasengine.study.record import read_record, rungs_by_key
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def open_store(path: str | Path) -> Store:
+    """The study recorded in a folder.
+
+    Raises:
+        StoreError: there is no study, or it cannot be read.
+    """
+    return Store(path)
+
+
+class Store:
+    """What a study recorded so far; each reading opens the ledger anew, so it is never stale."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._ledger().close()
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.path)!r})"
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What the study is."""
+        with self._ledger() as ledger:
+            return ledger.meta()
+
+    def record(self) -> StudyRecord:
+        """All rows, as reports read them."""
+        with self._ledger() as ledger:
+            return read_record(ledger)
+
+    def front(self) -> Front:
+        """The feasible non-dominated networks."""
+        with self._ledger() as ledger:
+            return Front(read_record(ledger), self.path, {row.number: row.key for row in ledger.trials()})
+
+    def architecture(self, number: int) -> Architecture:
+        """The network of a trial that entered training.
+
+        Raises:
+            StoreError: no such trial, or one that was refused before its network was recorded.
+            TagError: it holds a user's block whose module has not been imported.
+        """
+        import nasengine.blocks  # noqa: F401 - registers the tags of the built-in blocks
+
+        with self._ledger() as ledger:
+            trial = ledger.trial(number)
+            row = trial if trial.same_as is None else ledger.trial(trial.same_as)
+            found = ledger.architecture(row)
+        if found is None:
+            raise StoreError(
+                f"{self.path}: the network of trial {number} is not recorded ({row.status}: {row.reason}); those of "
+                "trials that entered training are"
+            )
+        return Architecture.from_json(found)
+
+    def status(self) -> dict[str, int]:
+        """Number of trials by status, and of those how many share another's results (``duplicates``)."""
+        with self._ledger() as ledger:
+            rows = ledger.trials()
+        own = Counter(row.status for row in rows if row.same_as is None)
+        return {"trials": len(rows), **dict(sorted(own.items())), "duplicates": len(rows) - own.total()}
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """One row a trial: status, reason, values with units in the column names, decisions."""
+        import pandas as pd
+
+        with self._ledger() as ledger:
+            rows, rungs, units = ledger.trials(), rungs_by_key(ledger.rungs()), ledger.meta().get("units", {})
+        found = []
+        for row in rows:
+            done = rungs.get(row.key, []) if row.key else []
+            values = {**row.known, **(done[-1].metrics if done else {})}
+            names = ("number", "status", "gate", "reason", "same_as")
+            found.append(
+                {name: getattr(row, name) for name in names}
+                | {column(name, units): value for name, value in values.items()}
+                | {"epochs": done[-1].epoch if done else 0, "elapsed_s": sum(r.elapsed_s for r in done)}
+                | {"attempt": row.attempt, "graph_id": row.graph_id, "decisions": dict(row.decisions)}
+            )
+        table = pd.DataFrame(found)
+        return table if table.empty else table.astype({"same_as": "Int64"}).set_index("number")
+
+    def _ledger(self) -> Ledger:
+        return Ledger(self.path, create=False, readonly=True)

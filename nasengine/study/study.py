@@ -1,0 +1,321 @@
+"""A study: a space searched on a task for several objectives, within budgets, on a record that outlives any process."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nasengine.errors import BudgetError, StudyError
+from nasengine.hardware import Device
+from nasengine.search import LATENCY, Budget, Objective, Rungs, Sampler, SuccessiveHalving, make_sampler, replay
+from nasengine.search.samplers import SamplerFactory
+from nasengine.space import Space, Spec
+from nasengine.space.spec import is_open
+from nasengine.study import gates
+from nasengine.study.definition import Definition
+from nasengine.study.finals import finish
+from nasengine.study.front import Front
+from nasengine.study.ledger import Ledger
+from nasengine.study.local import LocalExecutor, Setup
+from nasengine.study.lock import locked
+from nasengine.study.loop import Limits, Run
+from nasengine.study.parts import Importable, pieces
+from nasengine.study.progress import Watch
+from nasengine.study.state import State
+from nasengine.study.store import Store, open_store
+from nasengine.tasks import Task
+from nasengine.train import Recipe
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from optuna.samplers import BaseSampler
+
+
+_PROBE_S = 3.0
+"""A member too slow to be measured in this time is left out of what the space is said to offer."""
+
+
+class Study:
+    """A study's definition and its store. Nothing runs, and nothing is written, before :meth:`run`.
+
+    Args:
+        space: what is searched.
+        task: data, loss and metrics.
+        recipe: how candidates are trained; its open positions are searched together with the space's.
+        objectives: at least one of ``maximize(name)`` and ``minimize(name)``: metrics of the task, or quantities known
+            before training.
+        budgets: ``at_most(name, limit)`` and ``at_least(name, limit)`` on quantities known before training; no network
+            that breaks one is trained.
+        device: where networks train and where their latency is measured.
+        sampler: ``"nsga2"``, ``"tpe"``, ``"random"``, ``"exhaustive"``, or a factory ``lambda seed: Sampler(seed)`` of
+            an Optuna sampler.
+        rungs: how candidates are stopped early; by default one in three goes on from each of three rungs.
+        store: the study's folder; the same definition and store resume.
+        seed: of the search. Training is seeded by ``recipe.seed``.
+        trials, workers: what :meth:`run` does when it is not told otherwise.
+        url: an SQLAlchemy URL for the ledger, when it shall not be SQLite in the store.
+
+    Raises:
+        StudyError: objectives, budgets or rungs that make no study.
+        TaskError: a class that worker processes cannot import, or a space of which no network fits the task.
+
+    Example:
+        >>> goals = (maximize("accuracy"), minimize("params"))
+        >>> study = Study(space, task=Digits(), objectives=goals, store="studies/digits")
+        >>> front = study.run(trials=50)
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        task: Task,
+        objectives: Sequence[Objective],
+        store: str | Path,
+        recipe: Recipe | None = None,
+        budgets: Sequence[Budget] = (),
+        device: Device | None = None,
+        sampler: str | SamplerFactory | BaseSampler | Sampler = "nsga2",
+        rungs: Rungs | None = None,
+        seed: int = 0,
+        trials: int = 100,
+        workers: int = 1,
+        url: str | None = None,
+    ) -> None:
+        _expect("space", space, Space, "Space(...)")
+        _expect("task", task, Task, "a task such as tasks.Digits()")
+        joined, fixed = _joined(space, recipe)
+        self.definition = Definition(
+            joined,
+            task,
+            fixed,
+            _all("objectives", objectives, Objective, 'maximize("accuracy")'),
+            _all("budgets", budgets, Budget, 'at_most("params", 500_000)'),
+            device or Device(),
+            rungs or SuccessiveHalving(),
+            seed,
+        )
+        self.definition.check()
+        self.store = Path(store)
+        self._sampler, self._url = sampler, url
+        _check_counts(trials=trials, workers=workers)
+        self._trials, self._workers = trials, workers
+
+    def __repr__(self) -> str:
+        return f"Study({self.definition.space.name!r}, store={str(self.store)!r})"
+
+    @staticmethod
+    def open(store: str | Path) -> Store:
+        """A recorded study, for reading: needs no user code. Same as :func:`open_store`."""
+        return open_store(store)
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """One row a trial recorded so far, units in the column names."""
+        return open_store(self.store).trials
+
+    @property
+    def front(self) -> Front:
+        """The front of what is recorded so far."""
+        return open_store(self.store).front()
+
+    def run(
+        self,
+        trials: int | None = None,
+        *,
+        timeout: float | None = None,
+        workers: int | None = None,
+        threads: int = 1,
+        progress: bool = True,
+    ) -> Front:
+        """Search until ``trials`` candidates have entered training; the same call continues after whatever ended it.
+
+        Candidates that a gate refuses, and those whose network and recipe are known already, do not count.
+
+        Args:
+            trials: over the whole study, earlier calls included; what the study was made with when left out, as workers.
+            timeout: seconds after which running trials stop where they are; the same call continues.
+            workers: trials that train at the same time, each in a process of its own.
+            threads: CPU threads a trial.
+            progress: print what the space offers, a moving line on a terminal, and the end.
+
+        Raises:
+            BudgetError: a budget that no member of the space was found to meet; nothing was trained.
+            StoreError: the store cannot be written, or it holds another study.
+            DeviceError: the device is not on this machine.
+            KeyboardInterrupt: Ctrl-C; the study stays resumable.
+        """
+        trials = self._trials if trials is None else trials
+        workers = self._workers if workers is None else workers
+        _check_counts(trials=trials, workers=workers, threads=threads)
+        deadline = math.inf if timeout is None else time.monotonic() + _positive("timeout", timeout)
+        self.definition.device.check()
+        sampler = self._fresh_sampler()
+        with ExitStack() as stack:
+            watch = stack.enter_context(Watch(progress))
+            session = stack.enter_context(self._session(watch, min(workers, trials)))
+            ledger, executor, task = session
+            state = State(ledger, self.definition.space, self.definition.device.key())
+            replay(sampler, [state.view(number) for number in state.trials])
+            limits = Limits(trials, deadline, threads)
+            run = Run(self.definition, state, sampler, executor, task=task, limits=limits, watch=watch.update)
+            run.go()
+            troubles = finish(run, executor)
+        front = self.front
+        for line in _ending(run, front, troubles):
+            watch.say(line)
+        return front
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _fresh_sampler(self) -> Sampler:
+        d = self.definition
+        return make_sampler(self._sampler, d.space, d.objectives, d.seed, budgets=d.budgets, known=gates.known_of)
+
+    @contextmanager
+    def _session(self, watch: Watch, workers: int) -> Iterator[tuple[Ledger, LocalExecutor, Task]]:
+        """The store opened, locked and checked; workers started; all of it given back whatever happens."""
+        with Ledger(self.store, url=self._url) as ledger, locked(self.store):
+            recorded = ledger.meta()
+            if "space" in recorded:
+                self.definition.check_store(recorded, str(self.store))
+            ranges = None if "ranges" in recorded else self._ranges()
+            task = self.definition.task.store(self.store / "data")
+            executor = LocalExecutor(self._setup(), workers)
+            try:
+                self._announce(ledger, recorded, ranges, executor, watch)
+                ledger.reap(alone=True)
+                yield ledger, executor, task
+            except KeyboardInterrupt:
+                ledger.release()
+                ledger.note("interrupted")
+                watch.say(f"Interrupted. Nothing recorded is lost; the same command continues {self.store}.")
+                raise
+            finally:
+                executor.close()
+
+    def _setup(self) -> Setup:
+        d = self.definition
+        parts = [("task", d.task), ("recipe", d.recipe), *pieces(d.space.smallest())]
+        return Setup(self.store.resolve() / "logs", modules=tuple(Importable().modules(parts)))
+
+    def _ranges(self) -> gates.Ranges:
+        d = self.definition
+        return gates.find_ranges(d.space, d.budgets, d.seed)
+
+    def _announce(
+        self,
+        ledger: Ledger,
+        recorded: dict[str, Any],
+        ranges: gates.Ranges | None,
+        executor: LocalExecutor,
+        watch: Watch,
+    ) -> None:
+        """Say what the space offers, refuse what cannot be met, and record what the study is."""
+        d = self.definition
+        if d.measures_latency:
+            executor.prepare_measuring()
+        found = dict(recorded.get("ranges", {}))
+        if ranges is not None:
+            found = ranges.to_json()
+            if d.measures_latency:
+                found[LATENCY] = self._probe(ranges, ledger, executor)
+                gates.check_budgets([b for b in d.budgets if b.name == LATENCY], found, d.space.name, len(ranges.least))
+            sampler = self._sampler if isinstance(self._sampler, str) else type(self._sampler).__name__
+            started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+            ledger.put_meta(
+                {**d.identity(), **d.notes(sampler), "ranges": found, "started_at": started}, kind="created"
+            )
+        else:
+            ledger.note("resumed")
+        watch.say(f"Space {d.space.name!r}: {_size(d)} members. What they can be, as far as was looked:")
+        watch.ranges(found, d.budgets)
+
+    def _probe(self, ranges: gates.Ranges, ledger: Ledger, executor: LocalExecutor) -> list[float]:
+        """Least and most latency, in milliseconds, of a few members that should be the fastest and the slowest."""
+        d = self.definition
+        state = State(ledger, d.space, d.device.key())
+        ends = [ranges.least[name] for name in ("macs", "params", "peak_activation_bytes")] + [ranges.most["macs"]]
+        members = {member.architecture.id: member.architecture for member in ends}
+        found: list[float] = []
+        for id, architecture in members.items():
+            outcome = probe(executor, d, architecture, self.store.resolve() / "logs" / "latency.log")
+            if outcome.value is not None:
+                state.measured(id, outcome.value)
+                found.append(float(outcome.value["median_ms"]))
+        if not found:
+            raise BudgetError(
+                f"latency: none of the extreme members of {d.space.name!r} could be measured ({outcome.reason}); "
+                "mend that, or drop latency from objectives and budgets"
+            )
+        return [min(found), max(found)]
+
+
+def probe(executor: LocalExecutor, definition: Definition, architecture: Any, log: Path) -> Any:
+    """Measure a member before the study starts."""
+    device = definition.device.to_json()
+    job = {
+        "kind": "profile",
+        "architecture": architecture.to_json(),
+        "device": device,
+        "threads": 1,
+        "limit_s": _PROBE_S,
+    }
+    return executor.measure("probe", job, modules=Importable().modules(pieces(architecture)), log=log)
+
+
+def _joined(space: Space, recipe: Recipe | None) -> tuple[Space, Recipe | None]:
+    """The space with a searched recipe in it, or the fixed recipe beside it."""
+    if space.recipe is not None and recipe is None:
+        return space, None
+    recipe = recipe or Recipe()
+    _expect("recipe", recipe, Recipe, "Recipe(...)")
+    if space.recipe is not None or is_open(recipe):
+        return space.with_recipe(recipe), None
+    return space, recipe
+
+
+def _all(place: str, given: Any, kind: type[Any], example: str) -> tuple[Any, ...]:
+    items = tuple(given) if isinstance(given, (list, tuple)) else (given,)
+    for item in items:
+        _expect(place, item, kind, example)
+    return items
+
+
+def _expect(place: str, value: Any, kind: type, example: str) -> None:
+    if not isinstance(value, kind):
+        shown = value.tag if isinstance(value, Spec) else repr(value)
+        raise StudyError(f"Study: {place} is {example}; got {shown}")
+
+
+def _check_counts(**counts: Any) -> None:
+    for name, value in counts.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise StudyError(f"run: {name} is a whole number from 1 on; got {value!r}")
+
+
+def _positive(name: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+        raise StudyError(f"run: {name} is a number of seconds above 0; got {value!r}")
+    return float(value)
+
+
+def _size(definition: Definition) -> str:
+    size = definition.identity()["space"]["size"]
+    return "infinitely many" if size is None else f"{size:,}"
+
+
+def _ending(run: Run, front: Front, troubles: list[str]) -> list[str]:
+    state = run.state
+    lines = [f"Ended: {run.ended}."] if run.ended else []
+    lines += [f"Warning: {trouble}" for trouble in troubles]
+    lines.append(
+        f"{state.entered} candidates entered training, {state.next_number - state.entered} were refused or known; "
+        f"the front holds {len(front)} network{'' if len(front) == 1 else 's'}."
+    )
+    return lines
