@@ -87,7 +87,13 @@ FEW: tuple[Block, ...] = (Linear(WIDTH), ReLU(), Zero(), Linear(WIDTH, bias=Fals
 
 
 def draw_program(
-    rng: random.Random, *, size: int, inputs: int = 1, outs: int = 1, ops: tuple[Block, ...] = UNARY, shared: float = 0.2
+    rng: random.Random,
+    *,
+    size: int,
+    inputs: int = 1,
+    outs: int = 1,
+    ops: tuple[Block, ...] = UNARY,
+    shared: float = 0.2,
 ) -> Program:
     """A random program of about ``size`` operations; some modules are applied twice, some branches are dead."""
     steps: list[Step] = []
@@ -235,7 +241,9 @@ def with_pure_twin(program: Program, rng: random.Random) -> Program:
     at = program.steps.index(user)
     args = list(user.args)
     args[args.index(source.out)] = fresh
-    return replace(program, steps=(*program.steps[:at], twin, replace(user, args=tuple(args)), *program.steps[at + 1 :]))
+    return replace(
+        program, steps=(*program.steps[:at], twin, replace(user, args=tuple(args)), *program.steps[at + 1 :])
+    )
 
 
 def with_nested_sum(program: Program, rng: random.Random) -> Program:

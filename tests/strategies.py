@@ -149,7 +149,9 @@ def plain_grammar(depth: int) -> Any:
 @st.composite
 def numbers(draw: st.DrawFn, ties: dict[str, Any], name: str | None = None) -> Any:
     """A number, or an open position for one; one of the ties when no name is given."""
-    kind = draw(st.sampled_from(["plain", "choice", "integer", "tie", "tie"] if name is None else ["choice", "integer"]))
+    kind = draw(
+        st.sampled_from(["plain", "choice", "integer", "tie", "tie"] if name is None else ["choice", "integer"])
+    )
     if kind == "tie" and ties.get("numbers"):
         return draw(st.sampled_from(ties["numbers"]))
     if kind == "choice":
@@ -164,7 +166,11 @@ def numbers(draw: st.DrawFn, ties: dict[str, Any], name: str | None = None) -> A
 @st.composite
 def trees(draw: st.DrawFn, ties: dict[str, Any], depth: int) -> Any:
     """A spec with open positions, or an open position for one."""
-    kinds = ["leaf", "leaf"] if depth == 0 else ["leaf", "pair", "row", "choice", "choice", "repeat", "values", "lazy", "tie"]
+    kinds = (
+        ["leaf", "leaf"]
+        if depth == 0
+        else ["leaf", "pair", "row", "choice", "choice", "repeat", "values", "lazy", "tie"]
+    )
     kind = draw(st.sampled_from(kinds))
     below = trees(ties, depth - 1)
     if kind == "pair":

@@ -7,11 +7,11 @@ from collections import defaultdict
 
 import pytest
 import torch
+from graph_programs import FEW, REWRITES, Program, Rendered, draw_program, render
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from graph_programs import FEW, REWRITES, Program, Rendered, draw_program, render
 from nasengine.graph import Graph
 from nasengine.graph.canonical import module_order
 from nasengine.graph.module import build, example_inputs

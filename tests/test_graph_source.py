@@ -11,15 +11,16 @@ from typing import Any
 
 import pytest
 import torch
+from blocks_cases import COMPOSITES, IDENTITIES, PRIMITIVES, graph_of
 from export_networks import NETWORKS, architecture, graph, trained
 from source_modules import InnerBlock, LinearBlock, NetworkBlock, SwishBlock, WithNumPyBlock, WithTableBlock
 
 import nasengine.modules
-from nasengine import Features, Image, Space
+from nasengine import Block, Features, Image, Space
 from nasengine.blocks import BatchNorm, Conv, ConvNormAct, GlobalPool, InvertedResidual, Linear, ReLU, Sequential
 from nasengine.errors import ExportError
 from nasengine.graph import Graph
-from nasengine.graph.block import Call
+from nasengine.graph.vocabulary import Call
 from nasengine.graph.module import build, example_inputs
 from nasengine.graph.source import source
 from nasengine.graph.source.copied import Copies, split
@@ -89,6 +90,11 @@ def test_random_members_of_the_shipped_spaces_are_their_source(space: Any) -> No
         assert imported(text) <= {"torch", *sys.stdlib_module_names}
 
 
+def test_every_block_is_its_source() -> None:
+    for case in (*PRIMITIVES, *IDENTITIES, *COMPOSITES):
+        check(graph_of(*case))
+
+
 def test_the_declared_graph_has_a_source_too() -> None:
     for name in ("cells", "zeros", "uneven_sharing"):
         check(architecture(name).graph())
@@ -103,8 +109,8 @@ class InvertedResidual(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.expand = ConvNormAct2(6, 36, 1)
-        self.depthwise = ConvNormAct2(36, 36, 3, padding=1, groups=36)
+        self.expand = ConvNormAct2(6, 1)
+        self.depthwise = ConvNormAct2(36, 3, padding=1, groups=36)
         self.project = ConvNorm()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -135,7 +141,7 @@ def test_blocks_that_differ_in_numbers_are_one_class_with_parameters() -> None:
 
 
 def test_a_class_of_too_many_parameters_is_several_classes() -> None:
-    def stage(*widths: int) -> Spec:
+    def stage(*widths: int) -> Block:
         return Sequential(**{f"conv{i}": Conv(w, 3 + 2 * (w % 2)) for i, w in enumerate(widths)})
 
     graph = lowered(Image(3, 8), Sequential(a=stage(3, 4, 5, 6, 7), b=stage(8, 9, 10, 12, 11), c=GlobalPool()))
@@ -192,7 +198,7 @@ def test_a_users_module_is_copied_with_what_it_needs() -> None:
         (NetworkBlock, "its name Network already stands for the network"),
     ],
 )
-def test_a_users_module_that_cannot_be_copied_is_imported_by_name(block: type[Spec], reason: str) -> None:
+def test_a_users_module_that_cannot_be_copied_is_imported_by_name(block: type[Block], reason: str) -> None:
     text = check(lowered(Features(4), Sequential(Linear(4), block())))
     assert f"# source_modules is imported by name, not copied: {reason}; keep it where Python finds it." in text
     assert "import source_modules" in text

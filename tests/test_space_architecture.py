@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from strategies import Leaf, Pair, Row, spaces
 
 from nasengine import Architecture, Features, Image, Network, Space, choice, uniform
 from nasengine.errors import SpaceError, TagError
 from nasengine.space import fingerprint, from_json, spec_from_json, to_json
-from strategies import Leaf, Pair, Row, spaces
 
 HERE = Path(__file__).parent
 
@@ -53,7 +53,9 @@ for line in sys.stdin:
 
 
 def test_records_read_alike_in_a_fresh_interpreter() -> None:
-    space = one(Row((choice(2, 0.5, True, None, "x", labels=tuple("abcde")), uniform(0, 1), Leaf(choice((1, 2), (3, 4))))))
+    space = one(
+        Row((choice(2, 0.5, True, None, "x", labels=tuple("abcde")), uniform(0, 1), Leaf(choice((1, 2), (3, 4)))))
+    )
     members = [space.sample(seed) for seed in range(20)]
     lines = "\n".join(json.dumps(m.to_json(), sort_keys=True) for m in members)
     out = subprocess.run(
@@ -197,7 +199,9 @@ def test_missing_fields_take_their_defaults() -> None:
 
 
 def test_open_specs_have_no_json() -> None:
-    with pytest.raises(SpaceError, match=r"choice\(1, 2\): only closed specs have a JSON form; resolve the space first"):
+    with pytest.raises(
+        SpaceError, match=r"choice\(1, 2\): only closed specs have a JSON form; resolve the space first"
+    ):
         to_json(Leaf(choice(1, 2)))
     assert from_json([1, [2, None]]) == (1, (2, None))
 
@@ -205,5 +209,7 @@ def test_open_specs_have_no_json() -> None:
 def test_network_holds_pairs_of_names_and_specs() -> None:
     with pytest.raises(SpaceError, match=r"network.inputs: \(name, input spec\) pairs; got 'x'; write"):
         Network(Leaf(1), ("x",))
-    with pytest.raises(SpaceError, match="network.inputs: an input's name is a Python identifier, no keyword and not self; got 'a b'"):
+    with pytest.raises(
+        SpaceError, match="network.inputs: an input's name is a Python identifier, no keyword and not self; got 'a b'"
+    ):
         Network(Leaf(1), (("a b", Features(4)),))

@@ -7,11 +7,11 @@ import random
 
 import pytest
 from hypothesis import assume, given, settings
+from strategies import Leaf, Pair, Row, brute_force, expression, key, members, oracle, plain_grammar, spaces
 
 from nasengine import Features, Space, choice, integer, lazy, repeat, uniform
 from nasengine.errors import SpaceError
 from nasengine.space import Chooser, Domain, Label
-from strategies import Leaf, Pair, Row, brute_force, expression, key, members, oracle, plain_grammar, spaces
 
 LIMIT = 600
 
@@ -130,7 +130,9 @@ def test_network_that_reads_an_input_shared_with_another_is_given_the_same_size(
 def test_len_beyond_a_machine_word_raises_and_size_answers() -> None:
     space = one(repeat(Leaf(choice(*range(10))), 700))
     assert space.size == 10**700
-    with pytest.raises(OverflowError, match=r"len\(space 's'\): 1\.00 x 10\^700 members, beyond sys\.maxsize; use space\.size"):
+    with pytest.raises(
+        OverflowError, match=r"len\(space 's'\): 1\.00 x 10\^700 members, beyond sys\.maxsize; use space\.size"
+    ):
         len(space)
     assert bool(space) is True
     assert space[10**700 - 1] == space[-1]

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from strategies import Leaf, Pair, Row
 
 from nasengine import Features, Network, Space, Spec, choice, integer, lazy, repeat, tagged, uniform
 from nasengine.errors import DecisionError, NasError, SpaceError, TagError
-from strategies import Leaf, Pair, Row
 
 
 def one(network: Any, **more: Any) -> Space:
@@ -157,7 +157,9 @@ def test_two_classes_of_one_tag() -> None:
         class Other(Spec):
             pass
 
-    assert "tag 'test_leaf': a tag names one class; it is already strategies.Leaf; give test_space_errors." in str(caught.value)
+    assert "tag 'test_leaf': a tag names one class; it is already strategies.Leaf; give test_space_errors." in str(
+        caught.value
+    )
     assert str(caught.value).endswith(".Other another tag")
 
 

@@ -9,12 +9,12 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import Leaf, Pair, Row, key, spaces
 
 from nasengine import Architecture, Features, Space, choice, integer, repeat, uniform
 from nasengine.errors import DecisionError
 from nasengine.space import Choice, Domain, Integer, Label
 from nasengine.space.variation import domains_of
-from strategies import Leaf, Pair, Row, key, spaces
 
 SEEDS = st.integers(0, 2**32)
 

@@ -166,7 +166,7 @@ def test_readings_of_a_front_that_cannot_be(recorded: Path, tmp_path: Path) -> N
         front.best("speed")
     with pytest.raises(StudyError, match=r"the name ends in \.html \(interactive\) or \.png; got '\.pdf'"):
         front.plot(tmp_path / "front.pdf")
-    empty = Front(type(front.record)(front.record.meta), recorded, {})
+    empty = Front(type(front.record)(front.record.meta), recorded, {}, {})
     for read in (empty.knee, lambda: empty.best("accuracy")):
         with pytest.raises(StudyError, match="the front of 'toy' is empty: no trial is complete"):
             read()

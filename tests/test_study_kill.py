@@ -1,5 +1,5 @@
-"""A study's process is killed at random moments; the same command continues. Nothing recorded is lost, no completed rung
-is trained again, and the candidates are those of a study that was never killed."""
+"""A study's process is killed at random moments; the same command continues. Nothing recorded is lost, no completed
+rung is trained again, and the candidates are those of a study that was never killed."""
 
 from __future__ import annotations
 

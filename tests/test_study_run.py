@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import study_toys as toys
 
+from nasengine.errors import StoreError
 from nasengine.search import SuccessiveHalving, at_most, minimize
 from nasengine.study import Front, Ledger, open_store
 from nasengine.study.rows import COMPLETE, FAILED, INFEASIBLE, PRUNED
@@ -22,7 +24,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Front, Path]:
     """Ten candidates by successive halving, under a budget that refuses some, latency measured."""
     store = tmp_path_factory.mktemp("study") / "s"
     goals = (toys.ACCURACY, toys.PARAMS, minimize("latency_ms"))
-    budgets = (at_most("params", 1_800), at_most("latency_ms", 50.0))
+    budgets = (at_most("params", 1_200), at_most("latency_ms", 50.0))
     rungs = SuccessiveHalving(eta=3, min_epochs=1)
     front = toys.study(store, widths=(4, 6, 8, 16), objectives=goals, budgets=budgets, rungs=rungs).run(
         trials=10, progress=False
@@ -39,11 +41,11 @@ def test_trials_count_candidates_that_enter_training(done: tuple[Front, Path]) -
 
 def test_no_trained_network_breaks_a_budget(done: tuple[Front, Path]) -> None:
     for row in Ledger(done[1]).trials():
-        assert (row.known["params"] > 1_800) == (row.status == INFEASIBLE)
+        assert (row.known["params"] > 1_200) == (row.status == INFEASIBLE)
         if row.status == INFEASIBLE:
             assert row.gate == "cost"
-            assert row.reason == f"params is {row.known['params']:,}; the budget is params <= 1,800"
-            assert row.violations["params"] == pytest.approx(row.known["params"] / 1_800 - 1)
+            assert row.reason == f"params is {row.known['params']:,}; the budget is params <= 1,200"
+            assert row.violations["params"] == pytest.approx(row.known["params"] / 1_200 - 1)
 
 
 def test_one_key_trains_once_and_duplicates_share(done: tuple[Front, Path]) -> None:
@@ -220,3 +222,27 @@ def test_a_finished_rung_that_was_not_recorded_is_found_and_not_trained_again(tm
     ledger.close()
     toys.study(store, epochs=1).run(trials=1, progress=False)
     assert [row.metrics["accuracy"] for row in Ledger(store).rungs()] == [0.123]
+
+
+def test_a_member_is_taken_home_with_parity_and_a_card(done: tuple[Front, Path], tmp_path: Path) -> None:
+    member = done[0].best("accuracy")
+    folder = member.export(tmp_path / "net", formats=("safetensors", "source"))
+    assert {"network.safetensors", "network.py", "architecture.json", "export.json", "MODEL_CARD.md"} <= {
+        path.name for path in folder.iterdir()
+    }
+    record = json.loads((folder / "export.json").read_text())
+    assert record["metrics"]["test"] == member.test_metrics
+    assert record["origin"]["trial"] == member.number
+    card = (folder / "MODEL_CARD.md").read_text()
+    assert "| accuracy | test |" in card
+    assert "when the search was over" in card
+
+
+def test_weights_that_were_changed_are_not_exported(done: tuple[Front, Path], tmp_path: Path) -> None:
+    member = done[0][0]
+    damaged = replace(member, artifacts={"final.safetensors": "0" * 64})
+    with pytest.raises(StoreError, match="expected the weights with SHA-256 0000000000000000; got "):
+        damaged.export(tmp_path / "net", formats=("source",))
+    early = replace(member, artifacts={})
+    with pytest.raises(StoreError, match=r"the weights of trial \d+ are not written yet"):
+        early.export(tmp_path / "net", formats=("source",))

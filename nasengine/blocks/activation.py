@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from nasengine.blocks.linear import numbers
 from nasengine.errors import ShapeError, SpaceError
-from nasengine.graph.block import Axis, Call, Parameter, Primitive, block, module
+from nasengine.graph.vocabulary import Axis, Call, Parameter, Primitive, block, module
 from nasengine.graph.tensor import TensorType
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from nasengine.blocks.merge import Add, Concat
 from nasengine.errors import ShapeError, SpaceError
-from nasengine.graph.block import Block, Composite, block
+from nasengine.graph.vocabulary import Block, Composite, block
 from nasengine.graph.wiring import Value, Wiring
 from nasengine.graph.zeros import zeros_of
 

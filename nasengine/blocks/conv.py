@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from nasengine.errors import ShapeError, SpaceError
-from nasengine.graph.block import Axis, Call, Parameter, Primitive, block, module
+from nasengine.graph.vocabulary import Axis, Call, Parameter, Primitive, block, module
 from nasengine.graph.cost import Reach
 from nasengine.graph.tensor import TensorType
 

@@ -9,7 +9,7 @@ from nasengine.blocks.merge import Add
 from nasengine.blocks.norm import BatchNorm
 from nasengine.blocks.regularise import DropPath
 from nasengine.errors import SpaceError
-from nasengine.graph.block import Block, Composite, block
+from nasengine.graph.vocabulary import Block, Composite, block
 from nasengine.graph.wiring import Value, Wiring
 
 

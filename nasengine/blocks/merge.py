@@ -6,7 +6,7 @@ from math import prod
 from typing import ClassVar
 
 from nasengine.errors import ShapeError
-from nasengine.graph.block import Call, Primitive, block, function
+from nasengine.graph.vocabulary import Call, Primitive, block, function
 from nasengine.graph.tensor import TensorType
 
 

@@ -7,7 +7,7 @@ from nasengine.blocks.compose import Identity
 from nasengine.blocks.linear import Linear
 from nasengine.blocks.regularise import Dropout
 from nasengine.errors import SpaceError
-from nasengine.graph.block import Block, Composite, block
+from nasengine.graph.vocabulary import Block, Composite, block
 from nasengine.graph.wiring import Value, Wiring
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from nasengine.blocks.conv import needs_batch
 from nasengine.blocks.linear import numbers
 from nasengine.errors import ShapeError, SpaceError
-from nasengine.graph.block import Axis, Call, Parameter, Primitive, block, module
+from nasengine.graph.vocabulary import Axis, Call, Parameter, Primitive, block, module
 from nasengine.graph.tensor import TensorType
 
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from nasengine.blocks.conv import needs_spatial, plain, sizes
 from nasengine.blocks.linear import numbers
 from nasengine.errors import ShapeError, SpaceError
-from nasengine.graph.block import Call, Primitive, block, function, module
+from nasengine.graph.vocabulary import Call, Primitive, block, function, module
 from nasengine.graph.cost import POINT, Reach
 from nasengine.graph.tensor import TensorType
 

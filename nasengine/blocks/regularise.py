@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from nasengine.blocks.linear import numbers
 from nasengine.errors import SpaceError
-from nasengine.graph.block import Call, Primitive, block, module
+from nasengine.graph.vocabulary import Call, Primitive, block, module
 from nasengine.graph.tensor import TensorType
 
 

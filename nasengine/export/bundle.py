@@ -6,6 +6,7 @@ import copy
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -176,7 +177,14 @@ def _stage(folder: Path) -> Path:
 
 
 def _write_all(job: Job, formats: Sequence[str], folder: Path) -> dict[str, ExportedFile]:
-    wanted = run(job.module, job.batches, job.outputs)
+    sizes = [batch_size(job.graph, inputs) for inputs in job.batches]
+    try:
+        wanted = run(job.module, job.batches, job.outputs)
+    except Exception as problem:  # a user's module raises whatever it likes
+        raise ExportError(
+            f"module: in eval mode it runs on batches of {', '.join(map(str, sizes))}; it failed with "
+            f"{_cause(problem)}; give inputs=... that it takes, or mend the block"
+        ) from problem
     return {format: _write_one(format, job, wanted, folder) for format in formats}
 
 
@@ -188,8 +196,7 @@ def _write_one(format: str, job: Job, wanted: list[Outputs], folder: Path) -> Ex
         raise
     except Exception as problem:  # exporters raise whatever the code below them raises
         raise ExportError(
-            f"{format}: this format cannot hold the network: {type(problem).__name__}: {_first_line(problem)}; "
-            f"leave {format!r} out of formats"
+            f"{format}: this format cannot hold the network: {_cause(problem)}; leave {format!r} out of formats"
         ) from problem
     sizes = [batch_size(job.graph, inputs) for inputs in job.batches]
     parity = compare(format, written.runtime, written.outputs, wanted, sizes)
@@ -200,9 +207,12 @@ def _write_one(format: str, job: Job, wanted: list[Outputs], folder: Path) -> Ex
     return ExportedFile(folder / written.file, path.stat().st_size, digest, parity, time.perf_counter() - start)
 
 
-def _first_line(problem: Exception) -> str:
-    text = str(problem).strip()
-    return text.splitlines()[0] if text else "no message"
+def _cause(problem: BaseException) -> str:
+    """The first error of a chain, on one line."""
+    while problem.__cause__ is not None:
+        problem = problem.__cause__
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(problem)).strip()
+    return f"{type(problem).__name__}: {text.splitlines()[0] if text else 'no message'}"
 
 
 def _rejected(job: Job, written: Written, parity: Parity, folder: Path) -> ExportError:

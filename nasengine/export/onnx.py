@@ -65,6 +65,7 @@ def _quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
+            warnings.filterwarnings("ignore", r"# The axis name: batch will not be used, since it shares", UserWarning)
             yield
     finally:
         logger.setLevel(level)

@@ -1,6 +1,6 @@
-"""What an architecture is: a graph of primitive operations over typed values. No torch but in module.py and source.py."""
+"""What an architecture is: a graph of primitives over typed values. No torch but in module.py and source/."""
 
-from nasengine.graph.block import Axis, Block, Call, Composite, Parameter, Primitive, block, function, module
+from nasengine.graph.vocabulary import Axis, Block, Call, Composite, Parameter, Primitive, block
 from nasengine.graph.cost import Cost
 from nasengine.graph.flat import Node
 from nasengine.graph.graph import Graph, Screened, lower, screen
@@ -24,5 +24,5 @@ from nasengine.graph.zeros import Zeros
 __all__ = [
     "Axis", "Block", "Call", "Categories", "Composite", "Cost", "EdgeIndex", "Features", "Graph", "Image", "Input",
     "Node", "Nodes", "Parameter", "Primitive", "Scalar", "Screened", "Sequence", "SharedModule", "Signal",
-    "TensorType", "Tokens", "Value", "Volume", "Wiring", "Zeros", "block", "function", "lower", "module", "screen",
+    "TensorType", "Tokens", "Value", "Volume", "Wiring", "Zeros", "block", "lower", "screen",
 ]  # fmt: skip

@@ -4,7 +4,8 @@ Rule. Two networks have one id when their simplified graphs (:mod:`nasengine.gra
 
 * names, nesting, identities and the order of inputs of sums and products;
 * equal uses of a pure operation (no state, no randomness) on the same inputs, which are one use;
-* nested sums, which are one sum.
+* nested sums, which are one sum (a sum that every path goes through is a cut value, below, and stays as it is);
+* constants: what is computed without state from zeros alone is a value of its own, wherever and how often it is made.
 
 A module applied twice is one module in the form; two modules of one kind are two. Labels are hashes of the torch call,
 so equal forms are equal programs: soundness does not rest on the rule, only completeness does.
@@ -21,7 +22,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import cast
 
-from nasengine.graph.block import Primitive
+from nasengine.graph.vocabulary import Primitive
 from nasengine.graph.dag import Dag, Item
 from nasengine.graph.flat import Flat, flatten
 from nasengine.graph.fragment import LABEL, Fragment

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 LABEL = 16
@@ -31,16 +31,21 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Dag:
-    """Items in topological order over values; values ``0..inputs-1`` are given."""
+    """Items in topological order over values; values ``0..inputs-1`` are given, negative ones are constants."""
 
     items: tuple[Item, ...]
     refs: tuple[int, ...]
     inputs: int
+    constants: dict[int, bytes] = field(default_factory=dict)
+    """Label of each constant."""
 
     @staticmethod
     def of(items: Iterable[Item], refs: tuple[int, ...], inputs: int) -> Dag:
-        """The DAG with dead items dropped and equal pure uses merged."""
-        return _merge(Dag(tuple(items), refs, inputs))
+        """The DAG with dead items dropped, equal pure uses merged, and what depends on no input next to its user."""
+        made = Dag(tuple(items), refs, inputs)
+        if all(item.args for item in made.items):
+            return _merge(made)
+        return _late(_merge(_fold(made)))
 
     def row(self) -> bytes:
         """Row of the labels of the parts between cut values (one input, one output)."""
@@ -62,6 +67,53 @@ class Dag:
         return bytes([pure]) + blake2b(_serialise(dag), digest_size=LABEL - 1).digest()
 
 
+def _fold(dag: Dag) -> Dag:
+    """Sources, and pure items of constants alone, as constants: a part of a network keeps its own."""
+    number: dict[bytes, int] = {}
+    alias: dict[int, int] = {}
+    kept: list[Item] = []
+    for item in dag.items:
+        args = tuple([alias.get(a, a) for a in item.args])
+        if not item.pure or any(a >= 0 for a in args):
+            kept.append(replace(item, args=args))
+            continue
+        labels = [label for a in args for label, k in number.items() if k == a]
+        made = item.label + b"".join(sorted(labels) if item.commutative else labels)
+        for port, out in enumerate(item.outs):
+            alias[out] = number.setdefault(_hash(made + bytes([port])), -1 - len(number))
+    refs = tuple(alias.get(r, r) for r in dag.refs)
+    return Dag(tuple(kept), refs, dag.inputs, {k: label for label, k in number.items()})
+
+
+def _late(dag: Dag) -> Dag:
+    """Items that depend on no input moved to just before their first user, where cut values leave them be."""
+    rooted = set(range(dag.inputs))
+    maker: dict[int, Item] = {}
+    order: list[Item] = []
+
+    def emit(value: int) -> None:
+        item = maker.get(value)
+        if item is None:
+            return
+        for out in item.outs:
+            del maker[out]
+        for a in item.args:
+            emit(a)
+        order.append(item)
+
+    for item in dag.items:
+        if not any(a in rooted for a in item.args):
+            maker.update(dict.fromkeys(item.outs, item))
+            continue
+        rooted.update(item.outs)
+        for a in item.args:
+            emit(a)
+        order.append(item)
+    for ref in dag.refs:
+        emit(ref)
+    return replace(dag, items=tuple(order))
+
+
 def _merge(dag: Dag) -> Dag:
     """Drop dead items; merge pure items of equal label and arguments; a sum of one term is that term."""
     alias: dict[int, int] = {}
@@ -80,7 +132,7 @@ def _merge(dag: Dag) -> Dag:
                 continue
         kept.append(item if args == item.args else replace(item, args=args))
     refs = tuple(alias.get(r, r) for r in dag.refs)
-    return Dag(_live(kept, refs), refs, dag.inputs)
+    return Dag(_live(kept, refs), refs, dag.inputs, dag.constants)
 
 
 def _live(items: list[Item], refs: tuple[int, ...]) -> tuple[Item, ...]:
@@ -103,7 +155,7 @@ def _flatten_sums(dag: Dag) -> Dag:
             terms[item.outs[0]] = args
             item = replace(item, args=args)
         items.append(item)
-    return Dag(tuple(items), dag.refs, dag.inputs)
+    return replace(dag, items=tuple(items))
 
 
 def _parts(dag: Dag) -> list[Dag]:
@@ -112,7 +164,7 @@ def _parts(dag: Dag) -> list[Dag]:
     parts: list[Dag] = []
     start, value = 0, 0
     for stop, cut in bounds:
-        parts.append(_renumber(dag.items[start:stop], value, cut))
+        parts.append(replace(_renumber(dag.items[start:stop], value, cut), constants=dag.constants))
         start, value = stop, cut
     return parts
 
@@ -123,8 +175,9 @@ def _renumber(items: tuple[Item, ...], value: int, out: int) -> Dag:
     for item in items:
         for o in item.outs:
             number[o] = len(number)
-        made.append(replace(item, args=tuple(number[a] for a in item.args), outs=tuple(number[o] for o in item.outs)))
-    return Dag(tuple(made), (number[out],), 1)
+        args = tuple(number[a] if a >= 0 else a for a in item.args)
+        made.append(replace(item, args=args, outs=tuple(number[o] for o in item.outs)))
+    return Dag(tuple(made), (number.get(out, out),), 1)
 
 
 def _bounds(dag: Dag) -> list[tuple[int, int]]:
@@ -187,6 +240,8 @@ def _in_order(dag: Dag) -> list[Item]:
 
 
 def _place(value: int, dag: Dag, maker: dict[int, int], number: dict[int, int]) -> str:
+    if value < 0:
+        return f"c{dag.constants[value].hex()}"
     if value < dag.inputs:
         return f"x{value}"
     k = maker[value]
@@ -216,6 +271,7 @@ def _visit(dag: Dag, maker: dict[int, int], colors: dict[int, Color]) -> tuple[l
 def _colors(dag: Dag, maker: dict[int, int]) -> dict[int, Color]:
     """Colours of values: by what they are made of and, where that leaves ties in a commutative place, by their use."""
     colors: dict[int, Color] = {i: _hash(b"x%d" % i) for i in range(dag.inputs)}
+    colors.update({k: _hash(b"c" + label) for k, label in dag.constants.items()})
     for item in dag.items:
         _color(item, colors, b"")
     if not _has_ties(dag, colors):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nasengine.graph.block import Primitive
+from nasengine.graph.vocabulary import Primitive
 from nasengine.graph.fragment import Fragment, FragmentCall
 
 

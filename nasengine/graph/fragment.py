@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from functools import cached_property
 from hashlib import blake2b
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
-from nasengine.graph.block import Block, Call, Parameter, Primitive
+from nasengine.graph.vocabulary import Block, Call, Parameter, Primitive
 from nasengine.graph.cost import POINT, Reach, compose
 from nasengine.graph.tensor import TensorType
 
@@ -54,7 +54,7 @@ class Fragment:
         """Does it only hand its inputs on?"""
         self.size: int = 1 if call is not None else sum([c.fragment.size for c in calls])
         """Number of primitives."""
-        self._peaks: dict[int, int] = {}
+        self._peaks: dict[Any, int] = {}
 
     @staticmethod
     def row(block: Block, inputs: tuple[TensorType, ...], parts: list[tuple[str, Fragment]]) -> Fragment:
@@ -177,43 +177,71 @@ class Fragment:
                 kept.append(call)
         return tuple(kept[::-1])
 
-    def peak(self, kept: int = 0) -> int:
-        """Most bytes alive at once while it runs; ``kept`` is a bit mask of inputs that something later still needs."""
-        found = self._peaks.get(kept)
+    @cached_property
+    def views(self) -> tuple[int | None, ...]:
+        """For each output, the input whose memory it shares; None for memory of its own."""
+        if self.call is not None:
+            return tuple(0 if cast(Primitive, self.block).view else None for _ in self.outputs)
+        inputs = len(self.inputs)
+        memory = self._memory(tuple(range(inputs)))
+        return tuple(memory[r] if memory[r] < inputs else None for r in self.refs)
+
+    def _memory(self, same: tuple[int, ...]) -> list[int]:
+        """For each value, the first value that lies in the same memory."""
+        memory = list(same)
+        for call in self.calls:
+            for out, view in zip(call.outs, call.fragment.views, strict=True):
+                memory.append(out if view is None else memory[call.args[view]])
+        return memory
+
+    def peak(self, kept: int = 0, same: tuple[int, ...] | None = None) -> int:
+        """Most bytes alive at once while it runs.
+
+        Args:
+            kept: bit mask of inputs that something later still needs.
+            same: for each input, the first input in the same memory; None where each has its own.
+        """
+        key = kept if same is None else (kept, same)
+        found = self._peaks.get(key)
         if found is None:
-            found = self._peaks[kept] = self._leaf_peak() if self.call is not None else self._composite_peak(kept)
+            given = same or tuple(range(len(self.inputs)))
+            found = self._leaf_peak(given) if self.call is not None else self._composite_peak(kept, given)
+            self._peaks[key] = found
         return found
 
-    def _leaf_peak(self) -> int:
+    def _leaf_peak(self, same: tuple[int, ...]) -> int:
         taken = 0 if cast(Primitive, self.block).view else sum(t.nbytes for t in self.outputs)
-        return sum(t.nbytes for t in self.inputs) + taken
+        return sum(self.inputs[i].nbytes for i in set(same)) + taken
 
-    def _composite_peak(self, kept: int) -> int:
-        sizes, last = self._lifetimes(kept)
-        alive = sum(t.nbytes for t in self.inputs)
-        peak = alive
+    def _composite_peak(self, kept: int, same: tuple[int, ...]) -> int:
+        memory = self._memory(same)
+        sizes, last = self._lifetimes(kept, memory)
+        alive = peak = sum(sizes[i] for i in set(same))
+        alive -= sum(sizes[i] for i in set(same) if last[i] < 0)
         for step, call in enumerate(self.calls):
-            args = dict.fromkeys(call.args)
-            later = sum(1 << k for k, a in enumerate(call.args) if last[a] > step)
-            repeated = sum(sizes[a] for a in call.args) - sum(sizes[a] for a in args)
-            others = alive - sum(sizes[a] for a in args) - repeated
-            peak = max(peak, others + call.fragment.peak(later))
-            alive += sum(sizes[o] for o in call.outs)
-            alive -= sum(sizes[a] for a in args if last[a] == step)
-            alive -= sum(sizes[o] for o in call.outs if last[o] < 0)
+            places = [memory[a] for a in call.args]
+            distinct = set(places)
+            later = sum(1 << k for k, m in enumerate(places) if last[m] > step)
+            shared = None if len(distinct) == len(places) else tuple([places.index(m) for m in places])
+            others = alive - sum([sizes[m] for m in distinct])
+            peak = max(peak, others + call.fragment.peak(later, shared))
+            alive += sum([sizes[o] for o in call.outs if memory[o] == o and last[o] > step])
+            alive -= sum([sizes[m] for m in distinct if last[m] == step])
         return peak
 
-    def _lifetimes(self, kept: int) -> tuple[list[int], list[int]]:
-        """Size of each value, and the step of its last use (-1: never used; beyond the end: still needed)."""
+    def _lifetimes(self, kept: int, memory: list[int]) -> tuple[list[int], list[int]]:
+        """Size of each value, and the step of its memory's last use (-1: none; beyond the end: still needed)."""
         sizes = [t.nbytes for t in self.inputs]
-        last = [len(self.calls) if kept >> i & 1 else -1 for i in range(len(self.inputs))]
+        last = [-1] * len(memory)
         for step, call in enumerate(self.calls):
             for a in call.args:
-                last[a] = max(last[a], step)
-            sizes.extend(t.nbytes for t in call.fragment.outputs)
-            last.extend(-1 for _ in call.outs)
+                last[memory[a]] = step
+            sizes.extend([t.nbytes for t in call.fragment.outputs])
+        for i in range(len(self.inputs)):
+            if kept >> i & 1:
+                last[memory[i]] = len(self.calls)
         for ref in self.refs:
-            last[ref] = len(self.calls)
+            last[memory[ref]] = len(self.calls)
         return sizes, last
 
     @cached_property

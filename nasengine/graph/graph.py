@@ -142,7 +142,8 @@ def screen(architecture: Architecture) -> Screened:
 def _screen(architecture: Architecture) -> Screened:
     ids: list[str] = []
     cost: Cost | None = None
-    for name, net in architecture.networks.items():
+    networks = sorted(architecture.networks.items())  # a record's keys have no order
+    for name, net in networks:
         simple = simplify(lower_network(net, net.body_path(name)))
         ids.append(network_id(form(simple), repr(simple.inputs)))
         if net.deployed:
@@ -150,7 +151,7 @@ def _screen(architecture: Architecture) -> Screened:
             cost = one if cost is None else cost + one
     if len(ids) == 1 and cost is not None:
         return Screened(ids[0], cost)
-    text = "|".join(f"{n}:{net.deployed}:{i}" for (n, net), i in zip(architecture.networks.items(), ids, strict=True))
+    text = "|".join(f"{n}:{net.deployed}:{i}" for (n, net), i in zip(networks, ids, strict=True))
     return Screened(blake2b(text.encode(), digest_size=16).hexdigest(), cost or Cost(0, 0, 0, 0, 0))
 
 

@@ -68,6 +68,7 @@ class _Zeros:
 
     def __init__(self, flat: Flat, types: tuple[TensorType, ...]) -> None:
         self.types: dict[int, TensorType] = dict(enumerate(types))
+        self.inputs = len(types)
         self.zeros: set[int] = set()
         self.alias: dict[int, int] = {}
         self.made: dict[TensorType, int] = {}
@@ -113,9 +114,10 @@ class _Zeros:
         type = self.types[value]
         if type in self.made:
             return [], self.made[type]
-        fragment = lower_block(zeros_of(type), (self.types[0],))
+        given = next((i for i in range(self.inputs) if self.types[i].batched == type.batched), 0)
+        fragment = lower_block(zeros_of(type), (self.types[given],))
         out, name = self.next, f"zeros_{len(self.made)}"
         self.next += 1
         self.made[type] = out
         self.types[out] = type
-        return [Node(fragment, name, name, (0,), (out,))], out
+        return [Node(fragment, name, name, (given,), (out,))], out

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from nasengine.errors import NasError, ShapeError, SpaceError
-from nasengine.graph.block import Block, Composite, Primitive
+from nasengine.graph.vocabulary import Block, Composite, Primitive
 from nasengine.graph.fragment import Fragment, FragmentCall
+from nasengine.graph.names import check_name
 from nasengine.graph.tensor import TensorType
 from nasengine.space.spec import Spec
 
@@ -48,7 +49,7 @@ class SharedModule:
 
     __slots__ = ("_net", "block", "modules", "name", "uses")
 
-    def __init__(self, net: Wiring, block: Block, name: str) -> None:
+    def __init__(self, net: Wiring, block: Spec, name: str) -> None:
         self._net, self.block, self.name = net, block, name
         self.uses = 0
         self.modules: list[Any] | None = None
@@ -61,11 +62,12 @@ class SharedModule:
 class Wiring:
     """Records the calls of one composite."""
 
-    __slots__ = ("_calls", "_names", "_next")
+    __slots__ = ("_calls", "_folders", "_names", "_next")
 
     def __init__(self, inputs: int) -> None:
         self._calls: list[FragmentCall] = []
         self._names: set[str] = set()
+        self._folders: set[str] = set()
         self._next = inputs
 
     def __call__(self, block: Spec, *values: Value, name: str | None = None) -> Any:
@@ -111,12 +113,15 @@ class Wiring:
             while str(number) in names:
                 number += 1
             name = str(number)
-        elif name in names:
+        elif name in names or name in self._folders or ("." in name and not names.isdisjoint(folders_of(name))):
             raise SpaceError(
                 f"{name}: a name stands for one module; two blocks have it; rename one, or share the module: "
                 f"m = net.module(block, name={name!r}), then m(x), m(y)"
             )
+        check_name(name)
         names.add(name)
+        if "." in name:
+            self._folders.update(folders_of(name))
         return name
 
     def _lower(self, block: Spec, values: tuple[Value, ...], name: str) -> Fragment:
@@ -184,6 +189,12 @@ def under(name: str, error: NasError) -> NasError:
     return made
 
 
+def folders_of(name: str) -> list[str]:
+    """``a`` and ``a.b`` of ``a.b.c``: a module of that name would hold this one."""
+    parts = name.split(".")
+    return [".".join(parts[:k]) for k in range(1, len(parts))]
+
+
 def modules_of(fragment: Fragment) -> list[Any]:
     """What a fragment makes once: how each of its modules is constructed and the shapes of its state, in order."""
     if fragment.call is not None:
@@ -234,6 +245,7 @@ def _parts(row: tuple[tuple[str, Spec], ...], types: tuple[TensorType, ...]) -> 
     """The fragments of a row; None where one gives several values."""
     parts = []
     for name, part in row:
+        check_name(name)
         try:
             fragment = lower_block(part, types)
         except (ShapeError, SpaceError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from nasengine.graph.block import Call, Primitive, block, module
+from nasengine.graph.vocabulary import Call, Primitive, block, module
 from nasengine.graph.tensor import TensorType
 
 

@@ -210,6 +210,15 @@ def _example(kind: str, file: str, inputs: Mapping[str, Json]) -> str:
     if kind == "pt2":
         feed = ", ".join(_zeros("torch", spec) for spec in inputs.values())
         return f"import torch\n\nnetwork = torch.export.load({file!r}).module()\noutput = network({feed})"
+    if kind == "source":
+        feed = ", ".join(_zeros("torch", spec) for spec in inputs.values())
+        name = file.removesuffix(".py")
+        return (
+            f"import torch\n\nfrom {name} import Network, load_weights\n\nnetwork = Network().eval()\n"
+            f"network.load_state_dict(load_weights({name + '.safetensors'!r}))\noutput = network({feed})"
+        )
+    if kind == "safetensors":
+        return f"from safetensors.torch import load_file\n\nweights = load_file({file!r})  # the state dict, by module path"
     return ""
 
 

@@ -40,7 +40,9 @@ class Network(Spec):
     def validate(self) -> None:
         for pair in self.inputs:
             if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], Spec)):
-                raise SpaceError(f"network.inputs: (name, input spec) pairs; got {pair!r}; write (('image', Image(3, 32)),)")
+                raise SpaceError(
+                    f"network.inputs: (name, input spec) pairs; got {pair!r}; write (('image', Image(3, 32)),)"
+                )
             check_input_name("network.inputs", pair[0])
 
     def body_path(self, name: str) -> str:
@@ -121,7 +123,9 @@ class Architecture:
             raise SpaceError(f"architecture: the format is {FORMAT!r}; got {got}; write it with to_json()")
         missing = [key for key in ("space", "networks") if key not in data]
         if missing:
-            raise SpaceError(f"architecture: a record of {FORMAT!r} has {missing[0]!r}; it is missing; write it with to_json()")
+            raise SpaceError(
+                f"architecture: a record of {FORMAT!r} has {missing[0]!r}; it is missing; write it with to_json()"
+            )
         networks: dict[str, Network] = {}
         for name, net in data["networks"].items():
             spec = spec_from_json(net)

@@ -168,7 +168,7 @@ def uniform(low: float, high: float, *, log: bool = False, name: str | None = No
 
 
 @overload
-def repeat(item: B, times: int) -> B: ...
+def repeat(item: B, times: int) -> B: ...  # type: ignore[overload-overlap]
 @overload
 def repeat(item: T, times: int) -> tuple[T, ...]: ...
 def repeat(item: Any, times: Any) -> Any:

@@ -178,7 +178,8 @@ class Counter:
         return counts
 
     def _count_label(self, node: RepeatNode, labels: dict[str, Label]) -> Counts:
-        return {frozenset([node.times.name]): 1} if self._tied_times(node) else _ONE
+        times = node.times
+        return {frozenset([times.name]): 1} if isinstance(times, DomainNode) and times.name in self.tied else _ONE
 
     def _tied_times(self, node: RepeatNode) -> bool:
         return isinstance(node.times, DomainNode) and node.times.name in self.tied

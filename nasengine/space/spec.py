@@ -108,7 +108,7 @@ class Spec:
             return True
         if type(self) is not type(other):
             return NotImplemented
-        return hash(self) == hash(other) and same(self.values(), other.values())  # type: ignore[attr-defined]
+        return hash(self) == hash(other) and same(self.values(), other.values())
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in field_names(type(self))}

@@ -55,7 +55,7 @@ def load_file(path: Path) -> ModuleType:
         sys.path.insert(0, folder)
     if name in sys.modules or not name.isidentifier():
         name = f"_nasengine_file_{abs(hash(str(path.resolve())))}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path.resolve())
     if spec is None or spec.loader is None:
         raise StudyError(f"{path}: a study file is a Python file; its name ends in .py")
     module = importlib.util.module_from_spec(spec)
@@ -64,8 +64,8 @@ def load_file(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except NasError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever the user's file raises is the message
-        line = next((f"line {tb.lineno}" for tb in _frames(error) if tb.filename == str(path)), "import")
+    except Exception as error:
+        line = next((f"line {tb.lineno}" for tb in _frames(error) if tb.filename == str(path.resolve())), "import")
         raise StudyError(f"{path}: the file cannot be run; {line}: {type(error).__name__}: {error}") from error
     return module
 
@@ -81,7 +81,7 @@ def import_modules(names: list[str]) -> None:
     for name in names:
         try:
             importlib.import_module(name)
-        except Exception as error:  # noqa: BLE001 - whatever the module raises is the message
+        except Exception as error:
             raise StudyError(f"--import {name}: it cannot be imported; {type(error).__name__}: {error}") from error
 
 

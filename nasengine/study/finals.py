@@ -7,8 +7,9 @@ from typing import Any
 from nasengine.report.record import StudyRecord
 from nasengine.search import LATENCY
 from nasengine.study import gates
+from nasengine.study.artifacts import folder_of
 from nasengine.study.local import LocalExecutor, Outcome
-from nasengine.study.loop import BEAT_S, Run, folder_of, measure
+from nasengine.study.loop import BEAT_S, Run, measure
 from nasengine.study.record import read_record
 from nasengine.study.rows import FinalRow
 
@@ -58,4 +59,5 @@ def _record(run: Run, executor: LocalExecutor, number: int, value: dict[str, Any
         profile = measure(run, executor, number).value
         if profile is not None:
             _, over = gates.broken(run.definition.budgets, {LATENCY: float(profile["median_ms"])})
-    run.state.ledger.put_final(FinalRow(row.key, number, value["metrics"], profile, over, value["artifacts"]))
+    told = {name: value[name] for name in ("metrics", "artifacts", "preparation")}
+    run.state.ledger.put_final(FinalRow(row.key, number, profile=profile, over_budget=over, **told))

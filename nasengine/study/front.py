@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from nasengine.errors import StoreError, StudyError
 from nasengine.hardware import LatencyProfile
 from nasengine.report import views
-from nasengine.report.record import Final, StudyRecord, Trial
+from nasengine.report.record import StudyRecord, Trial
 from nasengine.search import LATENCY, pareto
 from nasengine.space import Architecture
+from nasengine.study.artifacts import folder_of
+from nasengine.study.rows import FinalRow
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +34,9 @@ class Member:
         profile: its latency as measured during the search; None when latency was not measured.
         final_profile: its latency measured again at the end.
         folder: where its checkpoints, source and weights lie.
+        artifacts: the final files in that folder, name to SHA-256; empty until the study's end.
+        preparation: how raw data becomes the network's input.
+        study: what the study is, as recorded.
     """
 
     number: int
@@ -44,7 +49,9 @@ class Member:
     folder: Path
     decisions: Mapping[str, Any]
     architecture_json: Mapping[str, Any]
-    store: Path
+    artifacts: Mapping[str, str]
+    preparation: Mapping[str, Any]
+    study: Mapping[str, Any] = field(repr=False)
 
     @property
     def architecture(self) -> Architecture:
@@ -70,17 +77,22 @@ class Member:
             ExportError: a format cannot be written or does not agree.
             StoreError: the trained weights are not there.
         """
-        from nasengine.export import export_member
+        from nasengine.study.takehome import take_home
 
-        return Path(export_member(self, path, formats=tuple(formats)))
+        return take_home(self, path, tuple(formats))
 
 
 class Front(Sequence[Member]):
     """The feasible non-dominated networks of a study, ordered by the objectives in turn."""
 
-    def __init__(self, record: StudyRecord, store: str | Path, keys: Mapping[int, str]) -> None:
+    def __init__(
+        self, record: StudyRecord, store: str | Path, keys: Mapping[int, str], finals: Mapping[int, FinalRow]
+    ) -> None:
         self.record, self.store = record, Path(store)
-        self._members = [_member(record, trial, self.store, keys[trial.number]) for trial in record.front]
+        self._members = [
+            _member(record, trial, folder_of(self.store, keys[trial.number]), finals.get(trial.number))
+            for trial in record.front
+        ]
 
     @overload
     def __getitem__(self, index: int) -> Member: ...
@@ -185,11 +197,11 @@ def column(name: str, units: Mapping[str, str], of: str = "") -> str:
     return name if unit in ("", "fraction") or name.endswith(f"_{unit}") else f"{name}_{unit}"
 
 
-def _member(record: StudyRecord, trial: Trial, store: Path, key: str) -> Member:
-    final = record.final(trial.number) or Final(trial.number)
+def _member(record: StudyRecord, trial: Trial, folder: Path, final: FinalRow | None) -> Member:
+    final = final or FinalRow("", trial.number, {})
     measured = record.profile(trial)
     if trial.architecture is None:
-        raise StoreError(f"{store}: the architecture of trial {trial.number} is absent; the store is damaged")
+        raise StoreError(f"{folder}: the architecture of trial {trial.number} is absent; the store is damaged")
     costs = {name: trial.values[name] for name in COSTS if name in trial.values}
     return Member(
         trial.number,
@@ -199,8 +211,10 @@ def _member(record: StudyRecord, trial: Trial, store: Path, key: str) -> Member:
         costs=costs,
         profile=None if measured is None else LatencyProfile.from_json(measured),
         final_profile=None if final.profile is None else LatencyProfile.from_json(final.profile),
-        folder=store / "artifacts" / key,
+        folder=folder,
         decisions=trial.decisions,
         architecture_json=trial.architecture,
-        store=store,
+        artifacts=final.artifacts,
+        preparation=final.preparation,
+        study=record.meta,
     )

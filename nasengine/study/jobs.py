@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib
 import json
 import os
@@ -21,6 +20,7 @@ from nasengine.graph.module import build, example_inputs
 from nasengine.hardware import Device, profile
 from nasengine.space import Architecture
 from nasengine.space.spec import spec_from_json
+from nasengine.study.artifacts import SOURCE, WEIGHTS, checkpoint_file, completion_file, sha256_of
 from nasengine.tasks import Task
 from nasengine.tasks.files import write_atomically
 from nasengine.train import Recipe, run_rung
@@ -31,7 +31,6 @@ Job = dict[str, Any]
 Value = dict[str, Any]
 Report = Callable[[dict[str, Any]], None]
 FORMAT = "nasengine.rung/1"
-SOURCE, WEIGHTS = "final.py", "final.safetensors"
 _warmed: set[str] = set()
 
 
@@ -129,7 +128,8 @@ def _final(job: Job, report: Report) -> Value:
     text, weights = source(graph).encode(), _weights(module)
     write_atomically(folder / SOURCE, lambda file: file.write(text))
     write_atomically(folder / WEIGHTS, lambda file: file.write(weights))
-    return {"metrics": metrics, "artifacts": {name: sha256_of(folder / name) for name in (SOURCE, WEIGHTS)}}
+    artifacts = {name: sha256_of(folder / name) for name in (SOURCE, WEIGHTS)}
+    return {"metrics": metrics, "artifacts": artifacts, "preparation": task.preparation(graph)}
 
 
 def _weights(module: nn.Module) -> bytes:
@@ -151,22 +151,6 @@ def _device(job: Job) -> Device:
     device = spec_from_json(job["device"])
     assert isinstance(device, Device)
     return device
-
-
-def checkpoint_file(folder: Path, rung: int) -> Path:
-    """Where a rung's checkpoint lies in its key's folder."""
-    return folder / f"rung-{rung}.pt"
-
-
-def completion_file(folder: Path, rung: int) -> Path:
-    """Where a rung says that it is complete."""
-    return folder / f"rung-{rung}.json"
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 (hex) of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_sha256(path: Path, expected: str) -> None:

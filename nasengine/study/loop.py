@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from nasengine.errors import NasError
@@ -18,6 +17,7 @@ from nasengine.graph import lower, screen
 from nasengine.search import LATENCY, Sampler, View
 from nasengine.space import Architecture
 from nasengine.study import gates, rows
+from nasengine.study.artifacts import folder_of
 from nasengine.study.definition import Definition
 from nasengine.study.local import LocalExecutor, Outcome
 from nasengine.study.parts import Importable, pieces
@@ -323,11 +323,6 @@ def measure(run: Run, executor: LocalExecutor, number: int) -> Outcome:
     id, log = f"latency of {number}", folder_of(run.state.ledger.store, row.key) / "log.txt"
     outcome = executor.measure(id, job, modules=run.modules(number), log=log)
     return executor.measure(id, job, modules=run.modules(number), log=log) if outcome.lost else outcome
-
-
-def folder_of(store: Path, key: str) -> Path:
-    """Where a key's checkpoints, log and final files lie."""
-    return store.resolve() / "artifacts" / key
 
 
 def _refused(row: TrialRow, gate: str, reason: str, **changes: Any) -> TrialRow:

@@ -99,6 +99,7 @@ class FinalRow:
         profile: its latency measured again, when the study measures latency.
         over_budget: what that measurement breaks; empty when nothing.
         artifacts: file name in the key's folder to SHA-256.
+        preparation: how raw data becomes the network's input, as the task tells it.
     """
 
     key: str
@@ -107,6 +108,7 @@ class FinalRow:
     profile: Mapping[str, Any] | None = None
     over_budget: str = ""
     artifacts: Mapping[str, str] = field(default_factory=dict)
+    preparation: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,7 @@ finals = Table(
     Column("profile", PackedJson),
     Column("over_budget", Text, nullable=False),
     Column("artifacts", Json, nullable=False),
+    Column("preparation", Json, nullable=False),
 )
 
 events = Table(

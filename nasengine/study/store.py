@@ -50,7 +50,8 @@ class Store:
     def front(self) -> Front:
         """The feasible non-dominated networks."""
         with self._ledger() as ledger:
-            return Front(read_record(ledger), self.path, {row.number: row.key for row in ledger.trials()})
+            keys = {row.number: row.key for row in ledger.trials()}
+            return Front(read_record(ledger), self.path, keys, {row.trial: row for row in ledger.finals()})
 
     def architecture(self, number: int) -> Architecture:
         """The network of a trial that entered training.

@@ -58,6 +58,7 @@ class Study:
         store: the study's folder; the same definition and store resume.
         seed: of the search. Training is seeded by ``recipe.seed``.
         trials, workers: what :meth:`run` does when it is not told otherwise.
+        trials, workers: what :meth:`run` and ``nasengine run`` use when they are not told.
         url: an SQLAlchemy URL for the ledger, when it shall not be SQLite in the store.
 
     Raises:
@@ -103,6 +104,7 @@ class Study:
         self.definition.check()
         self.store = Path(store)
         self._sampler, self._url = sampler, url
+        self._trials, self._workers = trials, workers
         _check_counts(trials=trials, workers=workers)
         self._trials, self._workers = trials, workers
 
@@ -138,9 +140,9 @@ class Study:
         Candidates that a gate refuses, and those whose network and recipe are known already, do not count.
 
         Args:
-            trials: over the whole study, earlier calls included; what the study was made with when left out, as workers.
+            trials: over the whole study, earlier calls included; by default what the study was made with.
             timeout: seconds after which running trials stop where they are; the same call continues.
-            workers: trials that train at the same time, each in a process of its own.
+            workers: trials that train at the same time, each in a process of its own; by default likewise.
             threads: CPU threads a trial.
             progress: print what the space offers, a moving line on a terminal, and the end.
 
@@ -152,6 +154,9 @@ class Study:
         """
         trials = self._trials if trials is None else trials
         workers = self._workers if workers is None else workers
+        trials, workers = self._trials if trials is None else trials, self._workers if workers is None else workers
+        if trials is None:
+            raise StudyError("run: say how many candidates to train, run(trials=50) or Study(..., trials=50)")
         _check_counts(trials=trials, workers=workers, threads=threads)
         deadline = math.inf if timeout is None else time.monotonic() + _positive("timeout", timeout)
         self.definition.device.check()

@@ -12,6 +12,7 @@ it dies, the server kills its child and ends.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -124,6 +125,7 @@ class Server:
             self._say({"is": "error", "id": message["id"], "reason": reason})
             self._say({"is": "exit", "id": message["id"], "code": 1, "signal": 0})
             return
+        gc.freeze()  # what is shared with the child is never collected, so its pages are not copied
         self._child = self._fork(message)
         for fd in (self._child.results, self._child.output):
             self._selector.register(fd, selectors.EVENT_READ)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from nasengine.graph.block import Call
+from nasengine.graph.vocabulary import Call
 from nasengine.graph.source.places import Step, Use
 from nasengine.graph.source.text import INDENT, Layout, is_name, lines, literal, prefixed, to_name, unique
 
