@@ -127,8 +127,15 @@ def summary(rows: list[dict[str, float]]) -> dict[str, float]:
 
 def machine() -> dict[str, str]:
     """Where this was measured."""
-    model = next((line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.processor())
-    return {"cpu": model, "python": platform.python_version(), "torch": torch.__version__, "system": platform.platform()}
+    model = next(
+        (line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.processor()
+    )
+    return {
+        "cpu": model,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "system": platform.platform(),
+    }
 
 
 def _cpuinfo() -> list[str]:
@@ -161,7 +168,11 @@ def main() -> None:
     rows = [one_round(space, args, seed) for seed in range(args.rounds)]
     result = {**summary(rows), **{f"warm_{k}": v for k, v in parts(space, args.candidates, 5).items()}}
     for name, value in result.items():
-        print(f"{name:32} {value * 1e3:12.4f} ms" if name.endswith("_s") and "per_s" not in name else f"{name:32} {value:12.1f}")
+        print(
+            f"{name:32} {value * 1e3:12.4f} ms"
+            if name.endswith("_s") and "per_s" not in name
+            else f"{name:32} {value:12.1f}"
+        )
     if args.profile:
         where(space, args.candidates)
     if args.out:

@@ -22,9 +22,7 @@ from rich.table import Table
 from nasengine.errors import BudgetError, ExportError, NasError, StudyError, TrainingError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from nasengine.study import Member
+    from nasengine.study import Front, Member
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,7 +52,8 @@ class Format(StrEnum):
 StoreArg = Annotated[Path, typer.Argument(metavar="STORE", help="A study's folder, such as studies/digits.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a script to read.")]
 ImportOption = Annotated[
-    list[str] | None, typer.Option("--import", metavar="MODULE", help="Import a module that defines blocks or tasks first.")
+    list[str] | None,
+    typer.Option("--import", metavar="MODULE", help="Import a module that defines blocks or tasks first."),
 ]
 
 
@@ -84,10 +83,16 @@ def exit_code(error: NasError) -> int:
 @app.command()
 @fails_clearly
 def run(
-    study_file: Annotated[Path, typer.Argument(metavar="STUDY.py", help="A Python file that defines `study = Study(...)`.")],
-    trials: Annotated[int | None, typer.Option(min=1, help="Candidates to train in all; the file's own number if left out.")] = None,
+    study_file: Annotated[
+        Path, typer.Argument(metavar="STUDY.py", help="A Python file that defines `study = Study(...)`.")
+    ],
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Candidates to train in all; the file's own number if left out.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Trials that train at the same time.")] = None,
-    timeout: Annotated[float | None, typer.Option(min=0.1, help="Stop after so many seconds; the same command resumes.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=0.1, help="Stop after so many seconds; the same command resumes.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run a study, or resume it: the same command continues whatever ended it."""
@@ -95,7 +100,7 @@ def run(
 
     study = load_study(study_file)
     front = study.run(trials=trials, workers=workers, timeout=timeout, progress=not as_json)
-    _show(front.table(), as_json, title=f"The front of {study.store}")
+    _show_front(front, as_json, title=f"The front of {study.store}")
 
 
 @app.command()
@@ -132,7 +137,7 @@ def front(
     found = open_store(store).front()
     if plot is not None:
         found.plot(plot, x=x, y=y)
-    _show(found.table(), as_json, title=f"The front of {store}")
+    _show_front(found, as_json, title=f"The front of {store}")
 
 
 @app.command()
@@ -155,8 +160,12 @@ def export(
     store: StoreArg,
     out: Annotated[Path, typer.Option(help="The folder to write.")],
     trial: Annotated[int | None, typer.Option(help="Number of a front member; the knee if left out.")] = None,
-    best: Annotated[str | None, typer.Option(help="The front member with the best value of this name, as accuracy.")] = None,
-    formats: Annotated[list[Format] | None, typer.Option("--format", help="One format; repeat for several. All if left out.")] = None,
+    best: Annotated[
+        str | None, typer.Option(help="The front member with the best value of this name, as accuracy.")
+    ] = None,
+    formats: Annotated[
+        list[Format] | None, typer.Option("--format", help="One format; repeat for several. All if left out.")
+    ] = None,
     imports: ImportOption = None,
 ) -> None:
     """Export a network of the front; each format is run against the trained module."""
@@ -171,7 +180,9 @@ def export(
 @app.command()
 @fails_clearly
 def profile(
-    target: Annotated[str, typer.Argument(metavar="WHAT", help="An exported folder, an architecture's JSON file, or STORE:TRIAL.")],
+    target: Annotated[
+        str, typer.Argument(metavar="WHAT", help="An exported folder, an architecture's JSON file, or STORE:TRIAL.")
+    ],
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
     batch: Annotated[int, typer.Option(min=1, help="Samples in a forward pass.")] = 1,
@@ -246,19 +257,26 @@ def _member(store: Path, trial: int | None, best: str | None) -> Member:
     raise StudyError(f"--trial {trial}: it is not on the front of {store}; the front's trials are {numbers}")
 
 
-def _show(table: pd.DataFrame, as_json: bool, *, title: str) -> None:
+def _show_front(front: Front, as_json: bool, *, title: str) -> None:
+    """All columns as JSON; for a person, the objectives, their test values and the id."""
+    table = front.table()
     if as_json:
         sys.stdout.write(table.to_json(orient="records") + "\n")
         return
-    shown = Table(title=title, title_justify="left")
-    for name in table.columns:
-        shown.add_column(str(name), justify="left" if table[name].dtype == object else "right")
-    for row in table.itertuples(index=False):
+    names = [objective.name for objective in front.record.objectives]
+    wanted = [c for c in table.columns if any(c.removeprefix("test_").startswith(name) for name in names)]
+    shown = Table(title=title, title_justify="left", caption="all columns: --json", caption_justify="left")
+    columns = [c for c in ["trial", *wanted, "graph_id"] if c in table.columns]
+    for name in columns:
+        shown.add_column(str(name), justify="left" if name == "graph_id" else "right", overflow="fold")
+    for row in table[columns].itertuples(index=False):
         shown.add_row(*(_cell(value) for value in row))
     console.print(shown)
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
     if isinstance(value, float):
         return f"{value:,.0f}" if value.is_integer() and abs(value) >= 100 else f"{value:.4g}"
     text = str(value)

@@ -1,7 +1,7 @@
 """MobileNet-size networks of inverted residuals.
 
-Generalises MobileNetV2 (Sandler et al., 2018, table 2) the way ProxylessNAS and Once-for-All do: in each of six stages the
-depth, and in each block the kernel and the expansion, are open; so are the resolution and the width of the stem.
+Generalises MobileNetV2 (Sandler et al., 2018, table 2) the way ProxylessNAS and Once-for-All do: in each of six stages
+the depth, and in each block the kernel and the expansion, are open; so are the resolution and the width of the stem.
 
 Input: images of 3 x 224 x 224 (also 160 and 192). Task: classification into 1,000 classes.
 """

@@ -1,8 +1,8 @@
 """NAS-Bench-201: the cell space of Dong and Yang (2020), all 15,625 members.
 
-A cell is a graph of four nodes in a row; each of its six edges carries one of five operations, and a node is the sum of
-what reaches it. The network is fixed around it: a stem, three stages of five cells at 16, 32 and 64 channels, a residual
-block that halves the resolution between stages (figure 1 and section 2.1 of the paper).
+A cell is a graph of four nodes in a row; each of its six edges carries one of five operations, and a node is the
+sum of what reaches it. The network is fixed around it: a stem, three stages of five cells at 16, 32 and 64 channels, a
+residual block that halves the resolution between stages (figure 1 and section 2.1 of the paper).
 
 Input: images of 3 x 32 x 32. Task: classification into 10 classes (CIFAR-10), or as many as asked.
 
@@ -32,7 +32,7 @@ from nasengine.errors import SpaceError
 
 @block("nb201_relu_conv_norm")
 class ReLUConvNorm(Composite):
-    """ReLU, convolution without bias, batch normalisation, in the published order. (C, H, W) → (C', H/stride, W/stride).
+    """ReLU, convolution without bias, batch norm, in the published order. (C, H, W) → (C', H/stride, W/stride).
 
     ``channels`` 0 keeps those of the input.
     """

@@ -4,8 +4,8 @@
     nasengine report studies/digits
     nasengine export studies/digits --out out/digits
 
-The space holds more than 10^8 networks; the data are scikit-learn's bundled digits (1,797 images of 8 x 8, real, nothing
-to download). No network over 20,000 parameters or 1 ms a forward pass on this machine's CPU is ever trained.
+The space holds more than 10^8 networks; the data are scikit-learn's bundled digits (1,797 images of 8 x 8, real,
+nothing to download). No network over 20,000 parameters or 1 ms a forward pass on this machine's CPU is ever trained.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ Every value has ``WIDTH`` features, so any operation fits anywhere. A step's ``m
 module share them.
 """
 
+# ruff: noqa: E501 - tables of cases, a case a line
+
 from __future__ import annotations
 
 import random

@@ -51,9 +51,7 @@ def conditional_space() -> Space:
 
 
 def small_space() -> Space:
-    return Space(
-        "small", inputs=Input(), network=Net((Item(choice(8, 16), choice(3, 5)), Nothing()), heads=1)
-    )
+    return Space("small", inputs=Input(), network=Net((Item(choice(8, 16), choice(3, 5)), Nothing()), heads=1))
 
 
 def numeric_space() -> Space:

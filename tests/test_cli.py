@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-STUDY = '''
+STUDY = """
 from nasengine import Image, Recipe, Space, Study, SuccessiveHalving, at_most, choice, maximize, minimize, tasks
 from nasengine.blocks import ConvNormAct, GlobalPool, Linear, Sequential
 
@@ -26,7 +26,7 @@ study = Study(
     budgets=(at_most("params", LIMIT),), rungs=SuccessiveHalving(eta=2, min_epochs=1), sampler="random",
     store="STORE", seed=0, trials=3,
 )
-'''
+"""
 
 
 def nasengine(*args: str | Path, cwd: Path, code: int = 0) -> str:
@@ -76,7 +76,19 @@ def test_report_and_plots_are_written(done: Path) -> None:
 
 
 def test_export_writes_a_network_that_can_be_profiled(done: Path) -> None:
-    nasengine("export", "store", "--out", "net", "--best", "accuracy", "--format", "source", "--format", "safetensors", cwd=done)
+    nasengine(
+        "export",
+        "store",
+        "--out",
+        "net",
+        "--best",
+        "accuracy",
+        "--format",
+        "source",
+        "--format",
+        "safetensors",
+        cwd=done,
+    )
     assert (done / "net" / "MODEL_CARD.md").is_file()
     found = json.loads(nasengine("profile", "net", "--json", cwd=done))
     assert found["latency"]["median_ms"] > 0
@@ -106,13 +118,22 @@ def test_a_budget_nothing_can_meet_ends_with_4_and_says_the_minimum(tmp_path: Pa
 
 
 BAD = {
-    "a study file that is not there": ("run nowhere.py", "nowhere.py: a study file is a Python file; there is no such file"),
+    "a study file that is not there": (
+        "run nowhere.py",
+        "nowhere.py: a study file is a Python file; there is no such file",
+    ),
     "a file that defines no study": ("run empty.py", "a study file defines `study = Study(...)`; it defines nothing"),
     "a file that cannot be run": ("run broken.py", "line 2: ZeroDivisionError: division by zero"),
     "a store that is not there": ("status nowhere", "nowhere"),
     "a network that is not there": ("profile nowhere", "a network is an exported folder, an architecture's JSON file"),
-    "a module that is not there": ("profile x --import no_such_module", "--import no_such_module: it cannot be imported"),
-    "a trial that is not on the front": ("export store --out x --trial 99", "--trial 99: it is not on the front of store"),
+    "a module that is not there": (
+        "profile x --import no_such_module",
+        "--import no_such_module: it cannot be imported",
+    ),
+    "a trial that is not on the front": (
+        "export store --out x --trial 99",
+        "--trial 99: it is not on the front of store",
+    ),
 }
 
 

@@ -1,5 +1,7 @@
 """Closed-form cost against the built module: state, FLOP counter, an independent memory simulation, gradients."""
 
+# ruff: noqa: E501 - tables of cases, a case a line
+
 from __future__ import annotations
 
 import random

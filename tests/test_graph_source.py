@@ -20,11 +20,11 @@ from nasengine import Block, Features, Image, Space
 from nasengine.blocks import BatchNorm, Conv, ConvNormAct, GlobalPool, InvertedResidual, Linear, ReLU, Sequential
 from nasengine.errors import ExportError
 from nasengine.graph import Graph
-from nasengine.graph.vocabulary import Call
 from nasengine.graph.module import build, example_inputs
 from nasengine.graph.source import source
 from nasengine.graph.source.copied import Copies, split
 from nasengine.graph.source.text import literal
+from nasengine.graph.vocabulary import Call
 from nasengine.space import Spec
 from search_spaces import cnn, mlp, mobile, nb201
 

@@ -1,5 +1,7 @@
 """Wiring: what is refused, and what the refusal says: the block's path, the types, the remedy."""
 
+# ruff: noqa: E501 - tables of cases, a case a line
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -54,15 +54,11 @@ def test_an_unknown_kind_is_refused(kind: str) -> None:
 def test_threads_and_batch_below_one_are_refused(name: str, value: int) -> None:
     with pytest.raises(DeviceError) as caught:
         Device(**{name: value})
-    assert str(caught.value) == (
-        f"device.{name}: {value!r} is not possible; expected a whole number of at least 1"
-    )
+    assert str(caught.value) == (f"device.{name}: {value!r} is not possible; expected a whole number of at least 1")
 
 
 def test_an_unknown_runtime_is_refused() -> None:
-    with pytest.raises(
-        DeviceError, match=r"^device.runtime: 'tensorrt' is not known; expected one of eager$"
-    ):
+    with pytest.raises(DeviceError, match=r"^device.runtime: 'tensorrt' is not known; expected one of eager$"):
         Device(runtime="tensorrt")
 
 
@@ -155,8 +151,7 @@ def test_the_description_of_a_gpu_holds_its_name_capability_and_driver() -> None
 
 def test_importing_the_room_loads_no_torch() -> None:
     code = (
-        "import sys; from nasengine.hardware import Device, LatencyProfile; Device();"
-        "sys.exit('torch' in sys.modules)"
+        "import sys; from nasengine.hardware import Device, LatencyProfile; Device();sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

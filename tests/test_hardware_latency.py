@@ -45,17 +45,13 @@ def make(**changes: Any) -> LatencyProfile:
 
 def test_summary_is_one_line_that_says_everything() -> None:
     assert make().summary() == (
-        "1.92 ms (95 % CI 1.90-1.95; p90 2.01) on A Processor, eager fp32, batch 1, 1 thread, "
-        "57 runs after 23 warm-up"
+        "1.92 ms (95 % CI 1.90-1.95; p90 2.01) on A Processor, eager fp32, batch 1, 1 thread, 57 runs after 23 warm-up"
     )
 
 
 def test_summary_names_the_gpu_the_dtype_and_a_warm_up_that_never_settled() -> None:
     profile = make(device={"cpu": "A", "gpu": "B"}, dtype="bfloat16", threads=4, batch=8, steady=False)
-    assert (
-        "on B, eager bf16, batch 8, 4 threads, 57 runs after 23 warm-up, warm-up not steady"
-        in profile.summary()
-    )
+    assert "on B, eager bf16, batch 8, 4 threads, 57 runs after 23 warm-up, warm-up not steady" in profile.summary()
 
 
 @pytest.mark.parametrize(
@@ -124,9 +120,7 @@ def test_times_carry_their_unit_in_the_name() -> None:
     assert floats == {"median_ms", "p10_ms", "p90_ms", "p99_ms", "ci_low_ms", "ci_high_ms"}
 
 
-@pytest.mark.parametrize(
-    ("runs", "low", "high"), [(6, 1, 6), (9, 2, 8), (10, 2, 9), (30, 10, 21), (100, 40, 61)]
-)
+@pytest.mark.parametrize(("runs", "low", "high"), [(6, 1, 6), (9, 2, 8), (10, 2, 9), (30, 10, 21), (100, 40, 61)])
 def test_the_interval_has_the_ranks_of_the_published_tables(runs: int, low: int, high: int) -> None:
     assert median_interval([float(i) for i in range(1, runs + 1)]) == (low, high)
 
@@ -144,9 +138,7 @@ def test_the_interval_covers_and_the_next_narrower_would_not(runs: int) -> None:
 
 
 def test_too_few_runs_give_no_interval() -> None:
-    with pytest.raises(
-        DeviceError, match=r"^latency: 5 runs give no 95% interval of the median; time more runs$"
-    ):
+    with pytest.raises(DeviceError, match=r"^latency: 5 runs give no 95% interval of the median; time more runs$"):
         median_interval([1.0] * 5)
 
 

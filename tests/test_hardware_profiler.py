@@ -162,9 +162,7 @@ def test_the_module_stays_as_it_was() -> None:
     quick(network, Device(dtype="bfloat16"))
     assert all(module.training for module in network.modules())
     after = network.state_dict()
-    assert all(
-        torch.equal(after[name], value) and after[name].dtype == value.dtype for name, value in before.items()
-    )
+    assert all(torch.equal(after[name], value) and after[name].dtype == value.dtype for name, value in before.items())
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -202,12 +200,8 @@ def test_a_network_that_does_not_run_is_refused_with_torch_s_reason() -> None:
     with pytest.raises(DeviceError) as caught:
         quick(nn.Linear(5, 5))
     message = str(caught.value)
-    assert message.startswith(
-        "profile: the network does not run on cpu in float32: mat1 and mat2 shapes cannot"
-    )
-    assert message.endswith(
-        "check the inputs' number and shapes, and whether the device computes in this dtype"
-    )
+    assert message.startswith("profile: the network does not run on cpu in float32: mat1 and mat2 shapes cannot")
+    assert message.endswith("check the inputs' number and shapes, and whether the device computes in this dtype")
 
 
 def test_an_absent_device_is_refused_before_anything_is_moved() -> None:
@@ -243,9 +237,7 @@ def test_the_time_is_bounded_and_the_limit_explains_itself() -> None:
     assert time.perf_counter() - started_s < 5
     message = str(caught.value)
     assert message.startswith("profile: 30 runs of 0.05")
-    assert message.endswith(
-        "s or more do not fit into limit_s=0.3; raise limit_s, or measure a smaller batch"
-    )
+    assert message.endswith("s or more do not fit into limit_s=0.3; raise limit_s, or measure a smaller batch")
 
 
 def test_fast_networks_stop_at_the_most_runs() -> None:

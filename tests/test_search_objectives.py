@@ -54,9 +54,7 @@ def test_budgets_read_well() -> None:
 
 @pytest.mark.parametrize("limit", [0, -1, math.nan, math.inf, True, "5"])
 def test_a_limit_is_a_finite_number_above_zero(limit: object) -> None:
-    with pytest.raises(
-        StudyError, match=r"budget 'params': the limit is a finite number above zero; got .*; write"
-    ):
+    with pytest.raises(StudyError, match=r"budget 'params': the limit is a finite number above zero; got .*; write"):
         at_most("params", limit)  # type: ignore[arg-type]
 
 
@@ -73,9 +71,7 @@ def test_a_violation_needs_a_number() -> None:
 
 
 def test_malformed_objectives_say_so() -> None:
-    with pytest.raises(
-        StudyError, match=r"objective 'x': the direction is 'maximize' or 'minimize'; got 'max'"
-    ):
+    with pytest.raises(StudyError, match=r"objective 'x': the direction is 'maximize' or 'minimize'; got 'max'"):
         Objective("x", "max")  # type: ignore[arg-type]
     with pytest.raises(StudyError, match=r"objective: its name is a non-empty string; got ''"):
         maximize("")

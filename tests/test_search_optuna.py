@@ -66,9 +66,7 @@ def test_late_results_do_not_change_the_parents_of_a_rebuilt_study() -> None:
     whole, part = dict[int, TrialView](), dict[int, TrialView]()
     drive(make_sampler("nsga2", conditional_space(), OBJECTIVES, 1), whole, 90, workers=12)
     drive(make_sampler("nsga2", conditional_space(), OBJECTIVES, 1), part, 50, workers=12)
-    drive(
-        replay(make_sampler("nsga2", conditional_space(), OBJECTIVES, 1), part.values()), part, 90, workers=12
-    )
+    drive(replay(make_sampler("nsga2", conditional_space(), OBJECTIVES, 1), part.values()), part, 90, workers=12)
     assert dump(part) == dump(whole)
 
 
@@ -153,9 +151,7 @@ def test_a_finished_trial_that_changes_is_told_anew() -> None:
 def test_numbers_may_have_gaps() -> None:
     sampler = OptunaSampler(problem(), nsga2)
     assert len(sampler.ask(2, View(5))) == 2
-    sampler.tell(
-        TrialView(2, sampler.ask(1, View(7))[0].decisions, "complete", evaluate({"rate": 0.1, "heads": 1}))
-    )
+    sampler.tell(TrialView(2, sampler.ask(1, View(7))[0].decisions, "complete", evaluate({"rate": 0.1, "heads": 1})))
     assert len(sampler.ask(1, View(8))) == 1
 
 
@@ -231,7 +227,5 @@ def test_only_plain_json_is_restorable() -> None:
 
 
 def test_a_factory_that_returns_no_sampler_says_so() -> None:
-    with pytest.raises(
-        StudyError, match=r"sampler: the factory returns an Optuna sampler; got 3; write lambda seed"
-    ):
+    with pytest.raises(StudyError, match=r"sampler: the factory returns an Optuna sampler; got 3; write lambda seed"):
         OptunaSampler(problem(), lambda seed: 3)  # type: ignore[arg-type, return-value]

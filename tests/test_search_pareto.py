@@ -15,9 +15,7 @@ from nasengine.search import pareto
 
 # Few distinct values, so that ties and equal points are common.
 small = st.integers(1, 5).flatmap(
-    lambda m: st.integers(0, 25).flatmap(
-        lambda n: arrays(float, (n, m), elements=st.integers(0, 4).map(float))
-    )
+    lambda m: st.integers(0, 25).flatmap(lambda n: arrays(float, (n, m), elements=st.integers(0, 4).map(float)))
 )
 Points = npt.NDArray[np.float64]
 
@@ -136,9 +134,7 @@ def test_the_reference_point_is_a_tenth_of_the_range_beyond_the_worst() -> None:
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_values_that_are_not_finite_are_refused(bad: float) -> None:
-    with pytest.raises(
-        StudyError, match=r"points\[1\]\[0\]: values are finite numbers; got -?(nan|inf); leave out"
-    ):
+    with pytest.raises(StudyError, match=r"points\[1\]\[0\]: values are finite numbers; got -?(nan|inf); leave out"):
         pareto.ranks([(1.0, 2.0), (bad, 1.0)], ["minimize", "minimize"])
 
 

@@ -153,9 +153,7 @@ def play(scores: dict[int, dict[str, float]], failing: set[int], rungs: int) -> 
 
 
 @given(st.dictionaries(st.integers(0, 60), values, min_size=1, max_size=30), st.integers(1, 4), st.data())
-def test_every_study_ends_with_a_fully_trained_trial(
-    scores: Results, rungs: int, data: st.DataObject
-) -> None:
+def test_every_study_ends_with_a_fully_trained_trial(scores: Results, rungs: int, data: st.DataObject) -> None:
     failing = data.draw(st.sets(st.sampled_from(sorted(scores)), max_size=len(scores) - 1))
     seen = play(scores, failing, rungs)
     assert seen[-1].results

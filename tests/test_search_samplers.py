@@ -150,9 +150,7 @@ def test_a_resumed_study_goes_on_alike_in_fresh_interpreters(name: str) -> None:
 
 def test_search_imports_neither_torch_nor_optuna() -> None:
     script = "import sys, nasengine.search; print(sorted({'torch', 'optuna', 'pandas'} & set(sys.modules)))"
-    run = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=TESTS.parent
-    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=TESTS.parent)
     assert run.stdout.strip() == "[]"
 
 
@@ -172,16 +170,12 @@ def test_exhaustive_meets_every_member_once_and_then_stops() -> None:
 
 
 def test_brute_force_says_when_the_space_is_exhausted() -> None:
-    sampler = make_sampler(
-        lambda seed: optuna.samplers.BruteForceSampler(seed=seed), small_space(), OBJECTIVES[:1], 0
-    )
+    sampler = make_sampler(lambda seed: optuna.samplers.BruteForceSampler(seed=seed), small_space(), OBJECTIVES[:1], 0)
     found = []
     for number in range(10):
         for proposal in sampler.ask(1, View(number)):
             found.append(tuple(proposal.decisions.values()))
-            sampler.tell(
-                TrialView(number, proposal.decisions, "complete", evaluate(dict(proposal.decisions)))
-            )
+            sampler.tell(TrialView(number, proposal.decisions, "complete", evaluate(dict(proposal.decisions))))
     assert len(found) == len(set(found)) == 4
 
 
@@ -265,7 +259,5 @@ def test_a_complete_trial_needs_finite_values(value: float | None, word: str) ->
 def test_a_number_is_proposed_once() -> None:
     sampler = make_sampler("nsga2", conditional_space(), OBJECTIVES, 0)
     sampler.ask(3, View(0))
-    with pytest.raises(
-        StudyError, match=r"trial 2: a number is proposed once; the next one is 3; tell the sampler"
-    ):
+    with pytest.raises(StudyError, match=r"trial 2: a number is proposed once; the next one is 3; tell the sampler"):
         sampler.ask(1, View(2))

@@ -49,9 +49,7 @@ def check_built(member: Architecture, *, backward: bool) -> None:
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
         out = build(graph).to("meta")(*meta_inputs)
-    assert (
-        counter.get_total_flops() == 2 * 2 * graph.cost.macs
-    )  # two samples, two FLOPs a multiply-accumulate
+    assert counter.get_total_flops() == 2 * 2 * graph.cost.macs  # two samples, two FLOPs a multiply-accumulate
     assert tuple(out.shape[1:]) == graph.types[graph.outputs["output"]].shape
     if backward:
         network.train()(*example_inputs(graph, 2)).square().sum().backward()

@@ -1,5 +1,7 @@
 """An architecture is plain data: written, read elsewhere, the same."""
 
+# ruff: noqa: E501 - tables of cases, a case a line
+
 from __future__ import annotations
 
 import copy
@@ -174,8 +176,8 @@ def test_unknown_tags_name_the_remedy() -> None:
     with pytest.raises(TagError) as caught:
         Architecture.from_json(record)
     assert str(caught.value) == (
-        "'never_defined': no imported class carries this tag; import the module that defines it first "
-        "(nasengine.blocks holds the built-in ones; on the command line: --import MODULE)"
+        "'never_defined': no imported class carries this tag, and it is none of the built-in ones; import the module "
+        "that defines it first (on the command line: --import MODULE)"
     )
 
 
@@ -210,6 +212,6 @@ def test_network_holds_pairs_of_names_and_specs() -> None:
     with pytest.raises(SpaceError, match=r"network.inputs: \(name, input spec\) pairs; got 'x'; write"):
         Network(Leaf(1), ("x",))
     with pytest.raises(
-        SpaceError, match="network.inputs: an input's name is a Python identifier, no keyword and not self; got 'a b'"
+        SpaceError, match=r"network\.inputs: an input's name is a Python identifier, no keyword and not self; got 'a b'"
     ):
         Network(Leaf(1), (("a b", Features(4)),))

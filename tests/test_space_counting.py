@@ -1,5 +1,7 @@
 """Size, order and index of decision sets against brute force."""
 
+# ruff: noqa: E501 - tables of cases, a case a line
+
 from __future__ import annotations
 
 import math
@@ -144,7 +146,7 @@ def test_real_positions_make_a_space_infinite() -> None:
     space = one(choice(Leaf(1), Leaf(uniform(0, 1)), labels=("a", "b")))
     assert space.size == math.inf
     assert bool(space) is True
-    with pytest.raises(OverflowError, match="infinitely many members, beyond sys.maxsize; use space.size"):
+    with pytest.raises(OverflowError, match=r"infinitely many members, beyond sys\.maxsize; use space\.size"):
         len(space)
     with pytest.raises(SpaceError, match=r"a real-valued position makes it infinite; use sample\(\) or decode\(\)"):
         space[0]

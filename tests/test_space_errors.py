@@ -1,5 +1,7 @@
 """What a badly made space says: the place, the law, what was got, the remedy."""
 
+# ruff: noqa: E501 - tables of cases, a case a line
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -159,9 +159,7 @@ def test_dataset_rows_of_different_shapes() -> None:
         def __getitem__(self, index: int) -> Any:
             return np.zeros(index + 1), 0
 
-    with pytest.raises(
-        TaskError, match=r"rows must all have one shape; got \(1,\) and \(2,\); pad or crop them"
-    ):
+    with pytest.raises(TaskError, match=r"rows must all have one shape; got \(1,\) and \(2,\); pad or crop them"):
         Arrays(Ragged(), kind="classification")
 
 
@@ -175,9 +173,7 @@ def test_a_class_inside_a_function_is_refused() -> None:
     class Local(Digits):
         pass
 
-    with pytest.raises(
-        TaskError, match=r"block .*Local: .*defined inside a function; move it to the top level"
-    ):
+    with pytest.raises(TaskError, match=r"block .*Local: .*defined inside a function; move it to the top level"):
         require_importable(Local, "block")
 
 
@@ -189,9 +185,7 @@ def test_a_module_that_is_not_on_the_path_is_refused(tmp_path: Path) -> None:
         require_importable(made, "dataset")
 
 
-def test_a_file_loaded_under_a_made_up_name_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_loaded_under_a_made_up_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib.util
 
     file = tmp_path / "study_file.py"
@@ -220,6 +214,5 @@ def test_a_class_in_main_is_refused(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=False)
     assert "task Mine: worker processes import a task by name; it is defined in __main__" in done.stderr
     assert (
-        "move it to a module, say my_parts.py beside the program, and write: from my_parts import Mine"
-        in done.stderr
+        "move it to a module, say my_parts.py beside the program, and write: from my_parts import Mine" in done.stderr
     )

@@ -133,12 +133,7 @@ def test_splits_hold_every_row_once() -> None:
     x = np.arange(100.0)
     task = Arrays(x, x, kind="regression", standardize=False)
     data = task.load(table(1, 1), CPU)
-    seen = (
-        torch.cat([data.train.inputs[0], data.validation.inputs[0], data.test.inputs[0]])
-        .flatten()
-        .sort()
-        .values
-    )
+    seen = torch.cat([data.train.inputs[0], data.validation.inputs[0], data.test.inputs[0]]).flatten().sort().values
     assert torch.equal(seen, torch.arange(100.0))
 
 
@@ -229,9 +224,7 @@ def test_nullable_pandas_numbers_are_read() -> None:
 
 def test_explicit_validation_and_test() -> None:
     x, y = blobs()
-    task = Arrays(
-        x[:60], y[:60], kind="classification", validation=(x[60:75], y[60:75]), test=(x[75:], y[75:])
-    )
+    task = Arrays(x[:60], y[:60], kind="classification", validation=(x[60:75], y[60:75]), test=(x[75:], y[75:]))
     assert task.spec.counts == (60, 15, 15)
     held = TensorDataset(torch.from_numpy(x[75:]), torch.from_numpy(y[75:]))
     assert Arrays(x[:75], y[:75], kind="classification", test=held).spec.counts == (60, 15, 15)
@@ -311,18 +304,14 @@ def test_a_stored_file_of_another_shape_is_refused(tmp_path: Path) -> None:
     x, y = blobs()
     stored = Arrays(x, y, kind="classification").store(tmp_path)
     np.save(tmp_path / stored.inputs[0].file, x[:5])
-    with pytest.raises(
-        StoreError, match=r"expected float64 \(90, 4\); got float64 \(5, 4\); run the study again"
-    ):
+    with pytest.raises(StoreError, match=r"expected float64 \(90, 4\); got float64 \(5, 4\); run the study again"):
         stored.load(table(4, 3), CPU)
 
 
 def test_unwritable_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     x, y = blobs()
-    with pytest.raises(
-        StoreError, match=r"cannot be written \(Not a directory\); choose a folder that you may write"
-    ):
+    with pytest.raises(StoreError, match=r"cannot be written \(Not a directory\); choose a folder that you may write"):
         Arrays(x, y, kind="classification").store(tmp_path / "file" / "data")
 
 
@@ -354,9 +343,7 @@ def test_networks_that_do_not_fit_arrays() -> None:
     wanted = r"shape \(4,\); the network's input 'input' has \(5,\); declare inputs=Features\(4\)"
     with pytest.raises(TaskError, match=wanted):
         task.check(table(5, 3))
-    with pytest.raises(
-        TaskError, match=r"must have shape \(3,\), one logit a class; the network's has \(4,\)"
-    ):
+    with pytest.raises(TaskError, match=r"must have shape \(3,\), one logit a class; the network's has \(4,\)"):
         task.check(table(4, 4))
     grey = Arrays(np.zeros((30, 8, 8)), np.arange(30) % 10, kind="classification", validation=0.34, test=0.33)
     with pytest.raises(TaskError, match=r"give the data a channel axis: x\[:, None\]"):

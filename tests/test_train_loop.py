@@ -55,9 +55,7 @@ def digits() -> Data:
 
 
 def few(data: Data, rows: int = 130) -> Data:
-    return Data(
-        *(Split((s.inputs[0][:rows],), s.targets[:rows]) for s in (data.train, data.validation, data.test))
-    )
+    return Data(*(Split((s.inputs[0][:rows],), s.targets[:rows]) for s in (data.train, data.validation, data.test)))
 
 
 def cnn(dropout: float = 0.0) -> nn.Sequential:
@@ -143,9 +141,7 @@ def test_the_test_split_is_not_read_while_training(digits: Data) -> None:
 
 def test_a_huge_learning_rate_diverges_by_name(digits: Data) -> None:
     recipe = Recipe(epochs=3, optimizer=SGD(lr=1e18), schedule=Constant())
-    with pytest.raises(
-        Diverged, match=r"diverged in epoch 1, step \d+: the loss became (nan|inf); try a smaller"
-    ):
+    with pytest.raises(Diverged, match=r"diverged in epoch 1, step \d+: the loss became (nan|inf); try a smaller"):
         run_rung(mlp(), Digits(), few(digits), recipe, to_epoch=3)
 
 
@@ -237,14 +233,10 @@ def test_regression_learns_a_line_in_its_unit() -> None:
 
 
 def test_a_loss_of_another_kind_is_refused(digits: Data) -> None:
-    with pytest.raises(
-        TaskError, match="a classification task is trained with one of auto, cross_entropy; got 'mae'"
-    ):
+    with pytest.raises(TaskError, match="a classification task is trained with one of auto, cross_entropy; got 'mae'"):
         run_rung(mlp(), Digits(), few(digits), Recipe(epochs=1, loss="mae"), to_epoch=1)
     task = Arrays(np.ones((10, 2)), np.arange(10.0), kind="regression")
-    with pytest.raises(
-        TaskError, match="a regression task is trained with one of auto, mse, mae, huber; got 'cross"
-    ):
+    with pytest.raises(TaskError, match="a regression task is trained with one of auto, mse, mae, huber; got 'cross"):
         task.loss(torch.ones(2, 1), torch.ones(2, 1), Recipe(loss="cross_entropy"))
 
 
@@ -271,12 +263,8 @@ def test_rungs_that_cannot_be(digits: Data, tmp_path: Path) -> None:
     run_rung(mlp(), Digits(), data, recipe, to_epoch=1, checkpoint_out=path)
     with pytest.raises(TrainingError, match=r"expected epoch 2 of recipe \w+; got epoch 1 of recipe"):
         run_rung(mlp(), Digits(), data, recipe, from_epoch=2, to_epoch=3, checkpoint_in=path)
-    with pytest.raises(
-        TrainingError, match=r"got epoch 1 of recipe .*; continue from what that rung and recipe wrote"
-    ):
-        run_rung(
-            mlp(), Digits(), data, Recipe(epochs=4, seed=1), from_epoch=1, to_epoch=3, checkpoint_in=path
-        )
+    with pytest.raises(TrainingError, match=r"got epoch 1 of recipe .*; continue from what that rung and recipe wrote"):
+        run_rung(mlp(), Digits(), data, Recipe(epochs=4, seed=1), from_epoch=1, to_epoch=3, checkpoint_in=path)
     with pytest.raises(TrainingError, match="its weights are those of another network"):
         run_rung(cnn(), Digits(), data, recipe, from_epoch=1, to_epoch=3, checkpoint_in=path)
     with pytest.raises(TrainingError, match="the network has no parameter to train"):
@@ -289,16 +277,12 @@ def test_checkpoints_are_whole_or_refused(digits: Data, tmp_path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == ["rung-0.pt"]
     assert read_checkpoint(path).epoch == 1
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(
-        StoreError, match=r"expected a checkpoint; it cannot be read \(.+\); delete it, and the rung"
-    ):
+    with pytest.raises(StoreError, match=r"expected a checkpoint; it cannot be read \(.+\); delete it, and the rung"):
         read_checkpoint(path)
     with pytest.raises(StoreError, match="expected a checkpoint; it cannot be read"):
         read_checkpoint(tmp_path / "absent.pt")
     torch.save({"format": "other/1"}, path)
-    with pytest.raises(
-        StoreError, match=r"expected a checkpoint of format nasengine.checkpoint/1; got 'other/1'"
-    ):
+    with pytest.raises(StoreError, match=r"expected a checkpoint of format nasengine.checkpoint/1; got 'other/1'"):
         read_checkpoint(path)
 
 

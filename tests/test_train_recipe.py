@@ -29,9 +29,7 @@ def test_a_recipe_is_plain_json() -> None:
 
 def test_a_recipe_may_hold_choices() -> None:
     adam = AdamW(lr=uniform(1e-4, 1e-2, log=True))
-    recipe = Recipe(
-        optimizer=choice(adam, SGD()), schedule=choice(Cosine(), OneCycle()), batch_size=choice(32, 64)
-    )
+    recipe = Recipe(optimizer=choice(adam, SGD()), schedule=choice(Cosine(), OneCycle()), batch_size=choice(32, 64))
     assert is_open(recipe)
 
 
@@ -106,9 +104,10 @@ def test_norms_and_biases_are_spared_from_decay() -> None:
     assert {p.ndim for p in small["params"]} == {1}
     assert len(small["params"]) == 3  # the frozen bias is not trained
     assert (large["weight_decay"], small["weight_decay"]) == (0.1, 0.0)
-    assert [
-        g["weight_decay"] for g in AdamW(weight_decay=0.1, decay_all=True).groups(module.parameters())
-    ] == [0.1, 0.1]
+    assert [g["weight_decay"] for g in AdamW(weight_decay=0.1, decay_all=True).groups(module.parameters())] == [
+        0.1,
+        0.1,
+    ]
 
 
 def test_schedules_follow_their_formulae() -> None:

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal
 
 from nasengine.blocks.linear import numbers
 from nasengine.errors import ShapeError, SpaceError
-from nasengine.graph.vocabulary import Axis, Call, Parameter, Primitive, block, module
 from nasengine.graph.tensor import TensorType
+from nasengine.graph.vocabulary import Axis, Call, Parameter, Primitive, block, module
 
 
 class Activation(Primitive):

@@ -10,8 +10,8 @@ from nasengine.blocks.merge import Add, Concat, Multiply
 from nasengine.blocks.names import check_names, named_parts
 from nasengine.blocks.norm import BatchNorm
 from nasengine.errors import ShapeError, SpaceError
-from nasengine.graph.vocabulary import Block, Composite, block
 from nasengine.graph.tensor import TensorType
+from nasengine.graph.vocabulary import Block, Composite, block
 from nasengine.graph.wiring import Value, Wiring
 
 

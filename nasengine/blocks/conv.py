@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import prod
 
 from nasengine.errors import ShapeError, SpaceError
-from nasengine.graph.vocabulary import Axis, Call, Parameter, Primitive, block, module
 from nasengine.graph.cost import Reach
 from nasengine.graph.tensor import TensorType
+from nasengine.graph.vocabulary import Axis, Call, Parameter, Primitive, block, module
 
 NAMES = {1: "1d", 2: "2d", 3: "3d"}
 

@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from nasengine.errors import ShapeError, SpaceError, TagError
-from nasengine.graph.vocabulary import Axis, Call, Parameter, Primitive, block, module
 from nasengine.graph.tensor import BYTES, TensorType
+from nasengine.graph.vocabulary import Axis, Call, Parameter, Primitive, block, module
 from nasengine.space.spec import field_names, spec_class
 
 if TYPE_CHECKING:

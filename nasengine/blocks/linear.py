@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from nasengine.errors import ShapeError, SpaceError
-from nasengine.graph.vocabulary import Axis, Call, Parameter, Primitive, block, module
 from nasengine.graph.tensor import TensorType
+from nasengine.graph.vocabulary import Axis, Call, Parameter, Primitive, block, module
 
 
 def numbers(x: TensorType, place: str) -> TensorType:

@@ -6,8 +6,8 @@ from math import prod
 from typing import ClassVar
 
 from nasengine.errors import ShapeError
-from nasengine.graph.vocabulary import Call, Primitive, block, function
 from nasengine.graph.tensor import TensorType
+from nasengine.graph.vocabulary import Call, Primitive, block, function
 
 
 def alike(inputs: tuple[TensorType, ...], place: str) -> TensorType:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from nasengine.errors import SpaceError
-from nasengine.graph.vocabulary import Block
 from nasengine.graph.names import TAKEN as TAKEN
 from nasengine.graph.names import is_name
+from nasengine.graph.vocabulary import Block
 
 
 def named_parts(blocks: tuple[Block, ...], named: dict[str, Block], place: str) -> tuple[str, ...]:

@@ -8,8 +8,8 @@ from typing import Any
 from nasengine.blocks.conv import needs_batch
 from nasengine.blocks.linear import numbers
 from nasengine.errors import ShapeError, SpaceError
-from nasengine.graph.vocabulary import Axis, Call, Parameter, Primitive, block, module
 from nasengine.graph.tensor import TensorType
+from nasengine.graph.vocabulary import Axis, Call, Parameter, Primitive, block, module
 
 
 def scale_and_shift(x: TensorType, scale: bool, shift: bool) -> tuple[Parameter, ...]:

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 from nasengine.blocks.conv import needs_spatial, plain, sizes
 from nasengine.blocks.linear import numbers
 from nasengine.errors import ShapeError, SpaceError
-from nasengine.graph.vocabulary import Call, Primitive, block, function, module
 from nasengine.graph.cost import POINT, Reach
 from nasengine.graph.tensor import TensorType
+from nasengine.graph.vocabulary import Call, Primitive, block, function, module
 
 
 def resized(x: TensorType, spatial: tuple[int, ...]) -> TensorType:

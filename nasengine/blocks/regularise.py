@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from nasengine.blocks.linear import numbers
 from nasengine.errors import SpaceError
-from nasengine.graph.vocabulary import Call, Primitive, block, module
 from nasengine.graph.tensor import TensorType
+from nasengine.graph.vocabulary import Call, Primitive, block, module
 
 
 class Dropping(Primitive):

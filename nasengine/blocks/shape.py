@@ -10,9 +10,9 @@ from nasengine.blocks.conv import Conv, needs_spatial, plain, sizes
 from nasengine.blocks.linear import numbers
 from nasengine.blocks.pool import resized
 from nasengine.errors import ShapeError, SpaceError
-from nasengine.graph.vocabulary import Block, Call, Composite, Primitive, block, function, module
 from nasengine.graph.cost import Reach
 from nasengine.graph.tensor import AXES, TensorType
+from nasengine.graph.vocabulary import Block, Call, Composite, Primitive, block, function, module
 from nasengine.graph.wiring import Value, Wiring
 
 

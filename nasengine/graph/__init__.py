@@ -1,6 +1,5 @@
 """What an architecture is: a graph of primitives over typed values. No torch but in module.py and source/."""
 
-from nasengine.graph.vocabulary import Axis, Block, Call, Composite, Parameter, Primitive, block
 from nasengine.graph.cost import Cost
 from nasengine.graph.flat import Node
 from nasengine.graph.graph import Graph, Screened, lower, screen
@@ -18,6 +17,7 @@ from nasengine.graph.inputs import (
     Volume,
 )
 from nasengine.graph.tensor import TensorType
+from nasengine.graph.vocabulary import Axis, Block, Call, Composite, Parameter, Primitive, block
 from nasengine.graph.wiring import SharedModule, Value, Wiring
 from nasengine.graph.zeros import Zeros
 

@@ -10,11 +10,11 @@ Rule. Two networks have one id when their simplified graphs (:mod:`nasengine.gra
 A module applied twice is one module in the form; two modules of one kind are two. Labels are hashes of the torch call,
 so equal forms are equal programs: soundness does not rest on the rule, only completeness does.
 
-A graph with one input and one output falls apart at its *cut values*, those that every path goes through; its form is the
-row of the parts' forms. That makes the form of blocks in a row the concatenation of theirs, whatever the nesting, and a
-candidate's id a join of cached pieces. Within a part, nodes are ordered by colour refinement (Weisfeiler and Leman,
-1968); nodes that it cannot tell apart are nearly always automorphic, and where they are not, two equal networks may
-get two ids: never the other way round.
+A graph with one input and one output falls apart at its *cut values*, those that every path goes through; its form
+is the row of the parts' forms. That makes the form of blocks in a row the concatenation of theirs, whatever the
+nesting, and a candidate's id a join of cached pieces. Within a part, nodes are ordered by colour refinement (Weisfeiler
+and Leman, 1968); nodes that it cannot tell apart are nearly always automorphic, and where they are not, two equal
+networks may get two ids: never the other way round.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import cast
 
-from nasengine.graph.vocabulary import Primitive
 from nasengine.graph.dag import Dag, Item
 from nasengine.graph.flat import Flat, flatten
 from nasengine.graph.fragment import LABEL, Fragment
+from nasengine.graph.vocabulary import Primitive
 
 
 def form(fragment: Fragment) -> bytes:
@@ -64,9 +64,11 @@ def _items(flat: Flat) -> tuple[list[Item], tuple[int, ...]]:
     items = []
     for node in flat.nodes:
         op: Primitive = node.op
-        args = () if op.zero == "source" else node.inputs
+        args = () if op.on_zero() == "source" else node.inputs
         module = shared.get(node.path)
-        item = Item(node.fragment.label, args, node.outputs, op.commutative, op.zero == "summand", module, node.path)
+        item = Item(
+            node.fragment.label, args, node.outputs, op.commutative, op.on_zero() == "summand", module, node.path
+        )
         items.append(item)
     return items, flat.refs
 
@@ -83,6 +85,6 @@ def module_order(fragment: Fragment) -> list[str]:
     return list(dict.fromkeys(path for path in order if path in stateful))
 
 
-def network_id(form: bytes, inputs: str) -> str:
-    """Hex id of one network from its form and its input types."""
-    return blake2b(inputs.encode() + b"|" + form, digest_size=LABEL).hexdigest()
+def network_id(form: bytes, interface: str) -> str:
+    """Hex id of one network from its form and its interface: input types and the names of its outputs."""
+    return blake2b(interface.encode() + b"|" + form, digest_size=LABEL).hexdigest()

@@ -7,8 +7,8 @@ The counters, by name:
   activations, pooling and element-wise operations count 0, as in ``torch.utils.flop_counter`` (whose FLOPs are twice
   these).
 * ``param_bytes``: bytes of the trainable numbers at their own element type.
-* ``peak_activation_bytes``: the most bytes of tensors alive at once in one forward pass of one sample, when nodes run in
-  order, a tensor lives from its making to its last use, views take nothing and nothing is fused or done in place.
+* ``peak_activation_bytes``: the most bytes of tensors alive at once in one forward pass of one sample, when nodes run
+  in order, a tensor lives from its making to its last use, views take nothing and nothing is fused or done in place.
 * ``receptive_field``: side, in input positions, of the window that one position of the deepest feature map sees
   through local operations (Araujo et al., 2019, eq. 2); operations that see everything, as global pooling, add none.
 """

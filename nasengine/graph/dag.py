@@ -71,9 +71,12 @@ def _fold(dag: Dag) -> Dag:
     """Sources, and pure items of constants alone, as constants: a part of a network keeps its own."""
     number: dict[bytes, int] = {}
     alias: dict[int, int] = {}
+    terms: dict[int, tuple[int, ...]] = {}
     kept: list[Item] = []
     for item in dag.items:
         args = tuple([alias.get(a, a) for a in item.args])
+        if item.is_sum:  # a sum of constants inside a sum is its terms
+            args = tuple([t for a in args for t in terms.get(a, (a,))])
         if not item.pure or any(a >= 0 for a in args):
             kept.append(replace(item, args=args))
             continue
@@ -81,6 +84,8 @@ def _fold(dag: Dag) -> Dag:
         made = item.label + b"".join(sorted(labels) if item.commutative else labels)
         for port, out in enumerate(item.outs):
             alias[out] = number.setdefault(_hash(made + bytes([port])), -1 - len(number))
+            if item.is_sum:
+                terms[alias[out]] = args
     refs = tuple(alias.get(r, r) for r in dag.refs)
     return Dag(tuple(kept), refs, dag.inputs, {k: label for label, k in number.items()})
 
@@ -276,7 +281,8 @@ def _colors(dag: Dag, maker: dict[int, int]) -> dict[int, Color]:
         _color(item, colors, b"")
     if not _has_ties(dag, colors):
         return colors
-    for _ in range(3):
+    known = 0
+    while known < (known := len(set(colors.values()))):  # each round parts classes of values, until none is parted
         uses = _use_colors(dag, colors)
         colors = {v: _hash(c + uses.get(v, b"")) for v, c in colors.items()}
         for item in dag.items:
@@ -286,7 +292,9 @@ def _colors(dag: Dag, maker: dict[int, int]) -> dict[int, Color]:
 
 def _color(item: Item, colors: dict[int, Color], own: bytes) -> None:
     args = [colors[a] for a in item.args]
-    base = item.label + (b"@" if item.module is not None else b"") + b"".join(sorted(args) if item.commutative else args)
+    base = (
+        item.label + (b"@" if item.module is not None else b"") + b"".join(sorted(args) if item.commutative else args)
+    )
     for port, out in enumerate(item.outs):
         colors[out] = _hash(base + own + bytes([port]))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nasengine.graph.vocabulary import Primitive
 from nasengine.graph.fragment import Fragment, FragmentCall
+from nasengine.graph.vocabulary import Primitive
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Any, NamedTuple, cast
 
-from nasengine.graph.vocabulary import Block, Call, Parameter, Primitive
 from nasengine.graph.cost import POINT, Reach, compose
 from nasengine.graph.tensor import TensorType
+from nasengine.graph.vocabulary import Block, Call, Parameter, Primitive
 
 LABEL = 16
 """Bytes of a label. The first is 1 where the operation is pure (no state, not random), so equal uses may be merged."""
@@ -139,11 +139,13 @@ class Fragment:
         """For each output and input, the local window between them; None where they are not connected."""
         if self.call is not None:
             op = cast(Primitive, self.block)
-            one = None if op.zero == "source" else op.reach(*self.inputs)
+            one = None if op.on_zero() == "source" else op.reach(*self.inputs)
             return tuple(tuple(one for _ in self.inputs) for _ in self.outputs)
         known = [tuple(POINT if i == j else None for j in range(len(self.inputs))) for i in range(len(self.inputs))]
         for call in self.calls:
-            known.extend(_reach_through(call.fragment.reach[k], [known[a] for a in call.args]) for k in range(len(call.outs)))
+            known.extend(
+                _reach_through(call.fragment.reach[k], [known[a] for a in call.args]) for k in range(len(call.outs))
+            )
         return tuple(known[r] for r in self.refs)
 
     @cached_property
@@ -161,7 +163,7 @@ class Fragment:
     def is_clean(self) -> bool:
         """Is there no dead and no zero part in it?"""
         if self.call is not None:
-            return cast(Primitive, self.block).zero != "source"
+            return cast(Primitive, self.block).on_zero() != "source"
         if any(not c.fragment.is_clean or c.fragment.is_ragged for c in self.calls):
             return False
         return self.is_row or len(self.needed) == len(self.calls)
@@ -248,7 +250,9 @@ class Fragment:
     def label(self) -> bytes:
         """Label of a primitive: a hash of the torch call and the output types, with the pure flag in front."""
         assert self.call is not None
-        pure = not self.parameters and not cast(Primitive, self.block).stochastic and self.call.target.startswith(_KNOWN)
+        pure = (
+            not self.parameters and not cast(Primitive, self.block).stochastic and self.call.target.startswith(_KNOWN)
+        )
         text = f"{self.call.signature}|{[(t.shape, t.dtype) for t in self.outputs]!r}"
         return bytes([pure]) + blake2b(text.encode(), digest_size=LABEL - 1).digest()
 
@@ -256,9 +260,7 @@ class Fragment:
 _KNOWN = ("torch.", "operator.", "nasengine.")
 
 
-def _reach_through(
-    one: tuple[Reach | None, ...], before: list[tuple[Reach | None, ...]]
-) -> tuple[Reach | None, ...]:
+def _reach_through(one: tuple[Reach | None, ...], before: list[tuple[Reach | None, ...]]) -> tuple[Reach | None, ...]:
     """Reaches of one output on the composite's inputs, through a call's arguments."""
     found: list[Reach | None] = [None] * (len(before[0]) if before else 0)
     for step, reaches in zip(one, before, strict=True):

@@ -47,12 +47,8 @@ class Graph:
 
     @cached_property
     def outputs(self) -> dict[str, int]:
-        """Name of each output and its value number: ``output`` where there is one, else as the root block names them."""
-        names = getattr(self.fragment.block, "output_names", ())
-        refs = self.flat.refs
-        if len(names) != len(refs):
-            names = ("output",) if len(refs) == 1 else tuple(f"output_{i}" for i in range(len(refs)))
-        return dict(zip(names, refs, strict=True))
+        """Name of each output and its value number: ``output`` where there is one, else as the root block says."""
+        return dict(zip(output_names(self.fragment), self.flat.refs, strict=True))
 
     @cached_property
     def types(self) -> tuple[TensorType, ...]:
@@ -65,7 +61,7 @@ class Graph:
     @cached_property
     def id(self) -> str:
         """Hex id of the simplified graph; equal id, equal networks. The rule is in :mod:`nasengine.graph.canonical`."""
-        return network_id(form(simplify(self.fragment)), repr(self.fragment.inputs))
+        return id_of(simplify(self.fragment))
 
     @cached_property
     def cost(self) -> Cost:
@@ -84,6 +80,20 @@ class Screened:
 
     id: str
     cost: Cost
+
+
+def output_names(fragment: Fragment) -> tuple[str, ...]:
+    """``output`` where there is one; else what the root block says in ``output_names``, or numbered."""
+    count = len(fragment.outputs)
+    names = tuple(getattr(fragment.block, "output_names", ()))
+    if count == 1:
+        return ("output",)
+    return names if len(names) == count else tuple(f"output_{i}" for i in range(count))
+
+
+def id_of(simple: Fragment) -> str:
+    """Hex id of a simplified network: its input types, the names of its outputs and its form."""
+    return network_id(form(simple), f"{simple.inputs!r}->{output_names(simple)!r}")
 
 
 def cost_of(fragment: Fragment) -> Cost:
@@ -145,7 +155,7 @@ def _screen(architecture: Architecture) -> Screened:
     networks = sorted(architecture.networks.items())  # a record's keys have no order
     for name, net in networks:
         simple = simplify(lower_network(net, net.body_path(name)))
-        ids.append(network_id(form(simple), repr(simple.inputs)))
+        ids.append(id_of(simple))
         if net.deployed:
             one = cost_of(simple)
             cost = one if cost is None else cost + one

@@ -19,8 +19,8 @@ from nasengine.graph.tensor import TensorType
 def build(graph: Graph) -> fx.GraphModule:
     """The network of a graph.
 
-    Its ``forward`` takes the inputs in the order of ``graph.inputs`` (also by keyword) and gives one tensor, or a dict of
-    name to tensor where there are several outputs. Keys of its ``state_dict`` are the module paths.
+    Its ``forward`` takes the inputs in the order of ``graph.inputs`` (also by keyword) and gives one tensor, or a dict
+    of name to tensor where there are several outputs. Keys of its ``state_dict`` are the module paths.
     """
     root = nn.Module()
     traced = fx.Graph()
@@ -95,7 +95,9 @@ def _place(root: nn.Module, path: str, child: nn.Module) -> None:
     root.add_module(name, child)
 
 
-def example_inputs(graph: Graph, batch: int = 1, device: str | torch.device = "cpu", seed: int = 0) -> tuple[torch.Tensor, ...]:
+def example_inputs(
+    graph: Graph, batch: int = 1, device: str | torch.device = "cpu", seed: int = 0
+) -> tuple[torch.Tensor, ...]:
     """Random tensors of the graph's input types: normal for numbers, ids in range for whole numbers.
 
     Args:
@@ -116,11 +118,9 @@ def _example(graph: Graph, value: int, batch: int, rng: torch.Generator) -> torc
 
 
 def _ids(graph: Graph, value: int) -> int:
-    """How many ids an integer input may name: the least that any operation reading it states; nodes for an edge index."""
+    """How many ids an integer input may name: the least that a reader of it states; nodes for an edge index."""
     limits = [
-        limit
-        for node in graph.nodes
-        if value in node.inputs and (limit := getattr(node.op, "ids", None)) is not None
+        limit for node in graph.nodes if value in node.inputs and (limit := getattr(node.op, "ids", None)) is not None
     ]
     nodes = [t.shape[t.axes.index("N")] for t in graph.types[: len(graph.inputs)] if "N" in t.axes]
     return min([*limits, *nodes], default=2)

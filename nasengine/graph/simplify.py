@@ -1,9 +1,9 @@
 """Simplify: the part of a network that its output depends on.
 
-Two things are taken out, neither of which changes what the network computes or learns: nodes that no output needs, and
-operations on a tensor of zeros whose result is zero whatever their weights are (a convolution without bias, a pooling, a
-ReLU; a sum leaves a zero term out). A normalisation with a learned bias, or a convolution with one, turns zeros into a
-learned constant: it stays, fed by zeros.
+Two things are taken out, neither of which changes what the network computes or learns: nodes that no output needs,
+and operations on a tensor of zeros whose result is zero whatever their weights are (a convolution without bias, a
+pooling, a ReLU; a sum leaves a zero term out). A normalisation with a learned bias, or a convolution with one, turns
+zeros into a learned constant: it stays, fed by zeros.
 """
 
 from __future__ import annotations

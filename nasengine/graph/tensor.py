@@ -58,7 +58,12 @@ class TensorType:
             return True
         if not isinstance(other, TensorType):
             return NotImplemented
-        return (self.shape, self.axes, self.dtype, self.batched) == (other.shape, other.axes, other.dtype, other.batched)
+        return (self.shape, self.axes, self.dtype, self.batched) == (
+            other.shape,
+            other.axes,
+            other.dtype,
+            other.batched,
+        )
 
     def __repr__(self) -> str:
         sizes = " × ".join(f"{n} {AXES.get(a, a)}" for n, a in zip(self.shape, self.axes, strict=True))

@@ -1,7 +1,7 @@
 """Blocks: the two kinds of things a network is made of.
 
-A :class:`Composite` says only how smaller blocks connect; a :class:`Primitive` computes, and states its output type, its
-parameters, its cost and the torch call it stands for, all in closed form.
+A :class:`Composite` says only how smaller blocks connect; a :class:`Primitive` computes, and states its output type,
+its parameters, its cost and the torch call it stands for, all in closed form.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One axis of a parameter: what it means, and the sizes of its segments (gates, heads, groups, concatenated inputs).
+    """One axis of a parameter: its meaning, and the sizes of its segments (gates, heads, groups, concatenated inputs).
 
     A weight store takes the leading part of every segment, so slices of a larger parameter mean the same thing.
     """
@@ -102,7 +102,7 @@ class Composite(Block):
     """A block made of blocks: :meth:`wire` connects them, on types, without torch."""
 
     def wire(self, net: Wiring, *inputs: Any, **named: Any) -> Any:
-        """Connect smaller blocks: ``y = net(block, x, name="conv")``; takes :class:`Value`, gives one or a tuple of them.
+        """Connect smaller blocks, ``y = net(block, x, name="conv")``; takes :class:`Value`, gives one or several.
 
         Typed loosely, so that a subclass may name its inputs: ``def wire(self, net: Wiring, x: Value) -> Value``.
         """
@@ -119,8 +119,8 @@ class Primitive(Block):
     view: ClassVar[bool] = False
     """Does the output share the input's memory?"""
     zero: ClassVar[Literal["source", "kept", "any", "summand", "value"]] = "value"
-    """On zero inputs: ``source`` is zero itself; ``kept`` gives zero if all are zero, ``any`` if one is (a product), ``summand`` may leave them out
-    (a sum), ``value`` gives something else (a bias, a sigmoid)."""
+    """On zero inputs: ``kept`` gives zero if all are zero, ``any`` if one is (a product), ``summand`` may leave them
+    out (a sum), ``value`` gives something else (a bias, a sigmoid); ``source`` is zero itself."""
 
     def infer(self, *inputs: TensorType) -> TensorType | tuple[TensorType, ...]:
         """Output type(s).

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 from nasengine.errors import NasError, ShapeError, SpaceError
-from nasengine.graph.vocabulary import Block, Composite, Primitive
 from nasengine.graph.fragment import Fragment, FragmentCall
 from nasengine.graph.names import check_name
 from nasengine.graph.tensor import TensorType
+from nasengine.graph.vocabulary import Block, Composite, Primitive
 from nasengine.space.spec import Spec
 
 CACHE_LIMIT = 65_536
@@ -98,8 +98,8 @@ class Wiring:
         modules = modules_of(fragment)
         if shared.modules is not None and modules != shared.modules:
             raise ShapeError(
-                f"{shared.name}: a shared module is made once, for the types it is first applied to; {values[0].type!r} "
-                "needs another one; feed it values of one type, or make a second module"
+                f"{shared.name}: a shared module is made once, for the types it is first applied to; "
+                f"{values[0].type!r} needs another one; feed it values of one type, or make a second module"
             )
         shared.modules = modules
         shared.uses += 1
@@ -230,7 +230,7 @@ def _close(block: Spec, types: tuple[TensorType, ...], net: Wiring, out: object)
 
 
 def _lower_row(block: Spec, row: tuple[tuple[str, Spec], ...], types: tuple[TensorType, ...]) -> Fragment:
-    """A composite that is blocks in a row says so by ``row()``; where each takes and gives one value, no wiring is made."""
+    """Blocks in a row, as a composite says by ``row()``: where each takes and gives one value, no wiring is made."""
     parts = _parts(row, types) if len(types) == 1 else None
     if parts is not None:
         return Fragment.row(block, types, parts)  # type: ignore[arg-type]

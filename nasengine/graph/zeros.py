@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from nasengine.graph.vocabulary import Call, Primitive, block, module
 from nasengine.graph.tensor import TensorType
+from nasengine.graph.vocabulary import Call, Primitive, block, module
 
 
 @block("zeros")
@@ -24,7 +24,9 @@ class Zeros(Primitive):
 
     def call(self, *inputs: TensorType) -> Call:
         extra = {} if self.dtype == "float32" else {"dtype": self.dtype}
-        return module("nasengine.modules.zeros.Zeros", self.shape, **extra, **({} if self.batched else {"batched": False}))
+        return module(
+            "nasengine.modules.zeros.Zeros", self.shape, **extra, **({} if self.batched else {"batched": False})
+        )
 
 
 def zeros_of(type: TensorType) -> Zeros:

@@ -46,9 +46,7 @@ class Device(Spec):
 
     def validate(self) -> None:
         if not re.fullmatch(r"cpu|cuda(:\d+)?", self.kind):
-            raise DeviceError(
-                f"device.kind: {self.kind!r} is not a device; expected 'cpu', 'cuda' or 'cuda:N'"
-            )
+            raise DeviceError(f"device.kind: {self.kind!r} is not a device; expected 'cpu', 'cuda' or 'cuda:N'")
         _expect_positive("threads", self.threads)
         _expect_positive("batch", self.batch)
         _expect_one_of("runtime", self.runtime, RUNTIMES)

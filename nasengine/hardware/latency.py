@@ -133,9 +133,7 @@ def median_interval(ordered: Sequence[float], error: float = 0.05) -> tuple[floa
         rank += 1
         tail += patterns
     if rank == 0:
-        raise DeviceError(
-            f"latency: {runs} runs give no {1 - error:.0%} interval of the median; time more runs"
-        )
+        raise DeviceError(f"latency: {runs} runs give no {1 - error:.0%} interval of the median; time more runs")
     return ordered[rank - 1], ordered[runs - rank]
 
 

@@ -143,9 +143,7 @@ def _settled(device: Device) -> Iterator[None]:
             gc.enable()
 
 
-def _placed(
-    module: nn.Module, inputs: tuple[Tensor, ...], device: Device
-) -> tuple[nn.Module, tuple[Tensor, ...]]:
+def _placed(module: nn.Module, inputs: tuple[Tensor, ...], device: Device) -> tuple[nn.Module, tuple[Tensor, ...]]:
     place, dtype = device.torch_device(), getattr(torch, device.dtype)
     copied = copy.deepcopy(module).eval().to(device=place, dtype=dtype)
     moved = tuple(v.detach().to(place, dtype if v.is_floating_point() else v.dtype) for v in inputs)

@@ -32,7 +32,8 @@ def model_card(
 
     Args:
         member: trial (number), graph_id, values (name → value: costs, latency, validation metrics), test
-            (name → value on the test split), decisions, and, where known, validation_epoch.
+            (name → value on the test split), decisions, and, where known, preparation (how raw data becomes the
+            network's input) and validation_epoch.
         parity: one mapping a file, in the order to be shown: format, file, and what it was compared with:
             max_abs_error, max_rel_error, tolerance, samples, runtime, agrees; `usage` (Python) overrides
             the shipped example.
@@ -45,6 +46,7 @@ def model_card(
     parts = [
         _what(member, study),
         _interface(inputs, outputs),
+        _preparation(member),
         _metrics(member, study),
         _costs(member, study),
         _latency(latency or {}),
@@ -123,6 +125,17 @@ def _shape(kind: Json) -> str:
 
 def _unit(study: Json, name: str) -> str:
     return str({**COST_UNITS, **study.get("units", {})}.get(name, "")) or "–"
+
+
+def _preparation(member: Json) -> str:
+    """How raw data becomes the network's input; without it a network gives nonsense on the user's own data."""
+    told = member.get("preparation")
+    if not told:
+        return ""
+    text = json.dumps(told, indent=2, ensure_ascii=False, default=str)
+    return (
+        f"## Preparation\n\nThe network was trained on data prepared so; prepare yours alike.\n\n{_code(text, 'json')}"
+    )
 
 
 def _metrics(member: Json, study: Json) -> str:
@@ -218,7 +231,7 @@ def _example(kind: str, file: str, inputs: Mapping[str, Json]) -> str:
             f"network.load_state_dict(load_weights({name + '.safetensors'!r}))\noutput = network({feed})"
         )
     if kind == "safetensors":
-        return f"from safetensors.torch import load_file\n\nweights = load_file({file!r})  # the state dict, by module path"
+        return f"from safetensors.torch import load_file\n\nweights = load_file({file!r})  # by module path"
     return ""
 
 

@@ -91,9 +91,7 @@ class Budget:
     def __post_init__(self) -> None:
         _check_name(self.name, "budget")
         if self.sense not in ("at_most", "at_least"):
-            raise StudyError(
-                f"budget {self.name!r}: the sense is 'at_most' or 'at_least'; got {self.sense!r}"
-            )
+            raise StudyError(f"budget {self.name!r}: the sense is 'at_most' or 'at_least'; got {self.sense!r}")
         if self.name not in KNOWN_BEFORE_TRAINING:
             raise StudyError(
                 f"budget {self.name!r}: a budget bounds a quantity known before training, one of "
@@ -122,18 +120,14 @@ class Budget:
             StudyError: the value is not a number.
         """
         if math.isnan(value):
-            raise StudyError(
-                f"budget {self.name!r}: a number is needed to compare with {self.limit}; got nan"
-            )
+            raise StudyError(f"budget {self.name!r}: a number is needed to compare with {self.limit}; got nan")
         excess = value - self.limit if self.sense == "at_most" else self.limit - value
         return float(max(0.0, excess / self.limit))
 
     def __str__(self) -> str:
         unit = KNOWN_BEFORE_TRAINING[self.name]
         sign = "<=" if self.sense == "at_most" else ">="
-        return f"{self.name} {sign} {self.limit:,}" + (
-            f" {unit}" if unit and not self.name.endswith(unit) else ""
-        )
+        return f"{self.name} {sign} {self.limit:,}" + (f" {unit}" if unit and not self.name.endswith(unit) else "")
 
     def to_json(self) -> dict[str, Any]:
         """``{"name": ..., "limit": ..., "sense": ...}``."""
@@ -179,9 +173,7 @@ def violations(budgets: Iterable[Budget], known: Mapping[str, float]) -> dict[st
     return broken
 
 
-def check_objectives(
-    objectives: Sequence[Objective], budgets: Sequence[Budget], task_metrics: Sequence[str]
-) -> None:
+def check_objectives(objectives: Sequence[Objective], budgets: Sequence[Budget], task_metrics: Sequence[str]) -> None:
     """Check objectives and budgets against what the task reports.
 
     Args:
@@ -221,9 +213,7 @@ def _check_compatible(budgets: Sequence[Budget]) -> None:
 def _check_once(names: Sequence[str], what: str) -> None:
     for name in names:
         if names.count(name) > 1:
-            raise StudyError(
-                f"{what} {name}: each quantity is named once; got it {names.count(name)} times; keep one"
-            )
+            raise StudyError(f"{what} {name}: each quantity is named once; got it {names.count(name)} times; keep one")
 
 
 def _check_name(name: object, what: str) -> None:

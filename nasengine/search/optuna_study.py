@@ -69,11 +69,7 @@ def restorable(attrs: Mapping[str, Any]) -> dict[str, Any]:
     A string of hexadecimal digits is how a pickle is kept (``bytes.hex``); since a record may come from a
     file, none is ever handed back to a sampler, however short.
     """
-    return {
-        k: v
-        for k, v in attrs.items()
-        if _is_json(v) and not (isinstance(v, str) and _HEXADECIMAL.fullmatch(v))
-    }
+    return {k: v for k, v in attrs.items() if _is_json(v) and not (isinstance(v, str) and _HEXADECIMAL.fullmatch(v))}
 
 
 def _is_json(value: Any) -> bool:

@@ -30,9 +30,7 @@ def losses(points: Points, directions: Sequence[str]) -> Floats:
     """
     wrong = [d for d in directions if d not in ("maximize", "minimize")]
     if wrong or not len(directions):
-        raise StudyError(
-            f"directions: each is 'maximize' or 'minimize', one an objective; got {list(directions)!r}"
-        )
+        raise StudyError(f"directions: each is 'maximize' or 'minimize', one an objective; got {list(directions)!r}")
     array = np.asarray(points, dtype=np.float64)
     if array.size == 0:
         array = array.reshape(0, len(directions))

@@ -51,9 +51,7 @@ class Rungs(Protocol):
     def rung_epochs(self, total: int) -> tuple[int, ...]:
         """Epochs, counted from the start of training, at which each rung ends; the last one is ``total``."""
 
-    def promote(
-        self, rungs: Sequence[Rung], objectives: Sequence[Objective], *, closing: bool
-    ) -> list[Promotion]:
+    def promote(self, rungs: Sequence[Rung], objectives: Sequence[Objective], *, closing: bool) -> list[Promotion]:
         """Promotions due now, the most urgent first; none is due from the last rung.
 
         Args:
@@ -101,9 +99,7 @@ class SuccessiveHalving(Spec):
             end *= self.eta
         return (*(e for e in ends if e < total), total)
 
-    def promote(
-        self, rungs: Sequence[Rung], objectives: Sequence[Objective], *, closing: bool
-    ) -> list[Promotion]:
+    def promote(self, rungs: Sequence[Rung], objectives: Sequence[Objective], *, closing: bool) -> list[Promotion]:
         """See :class:`Rungs`. Higher rungs come first, as in ASHA. When ``closing`` leaves no trial fully
         trained, the best one of the highest rung reached goes on, whatever the share."""
         due = [
@@ -125,9 +121,7 @@ class FullTraining(Spec):
         _check_whole("epochs", total, 1)
         return (total,)
 
-    def promote(
-        self, rungs: Sequence[Rung], objectives: Sequence[Objective], *, closing: bool
-    ) -> list[Promotion]:
+    def promote(self, rungs: Sequence[Rung], objectives: Sequence[Objective], *, closing: bool) -> list[Promotion]:
         """Nothing: there is no rung to be promoted from."""
         return []
 

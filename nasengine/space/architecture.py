@@ -180,8 +180,6 @@ class Architecture:
         return draw(self.graph(network).simplify(), path)
 
 
-def _remake(
-    space: str, networks: dict[str, Network], decisions: dict[str, Label], recipe: Spec | None
-) -> Architecture:
+def _remake(space: str, networks: dict[str, Network], decisions: dict[str, Label], recipe: Spec | None) -> Architecture:
     """Copies and our own worker processes make it anew from its plain parts."""
     return Architecture(space, networks, decisions=decisions, recipe=recipe)

@@ -135,7 +135,11 @@ def choice(*options: T, name: str | None = None, labels: Sequence[Label] | None 
     if labels is not None and len(labels) != len(options):
         raise SpaceError(f"{place}: one label an option; got {len(labels)} labels for {len(options)} options")
     frozen = tuple(freeze(o, place, "options") for o in options)
-    named = tuple(freeze(x, place, "labels") for x in labels) if labels is not None else tuple(_label(o, place) for o in frozen)
+    named = (
+        tuple(freeze(x, place, "labels") for x in labels)
+        if labels is not None
+        else tuple(_label(o, place) for o in frozen)
+    )
     _distinct(named, place)
     _one_type(frozen, place)
     return cast(T, Choice(frozen, named, name))

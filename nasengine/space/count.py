@@ -184,7 +184,9 @@ class Counter:
     def _tied_times(self, node: RepeatNode) -> bool:
         return isinstance(node.times, DomainNode) and node.times.name in self.tied
 
-    def unrank(self, node: CompiledNode, names: Names, index: int, labels: dict[str, Label], out: dict[str, Label]) -> None:
+    def unrank(
+        self, node: CompiledNode, names: Names, index: int, labels: dict[str, Label], out: dict[str, Label]
+    ) -> None:
         """Write the decisions of the ``index``-th member of a subtree that reaches exactly ``names``."""
         if isinstance(node, DomainNode):
             self._unrank_domain(node, names, index, labels, out)

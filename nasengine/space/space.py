@@ -14,16 +14,15 @@ from nasengine.space.architecture import Architecture, Network, check_input_name
 from nasengine.space.count import Counter
 from nasengine.space.describe import describe, outline, size_text
 from nasengine.space.spec import Label, Open, Spec, fingerprint
+from nasengine.space.uses import check_single_use
 from nasengine.space.walk import (
     Chooser,
     CompiledNode,
     Registry,
     TupleNode,
     Walk,
-    check_single_use,
     compile_node,
 )
-
 
 _TOO_DEEP = (
     "it nests deeper than Python can follow, or a lazy option comes back to itself without end; "
@@ -65,10 +64,14 @@ class Space:
         references: Mapping[str, Mapping[str, Label]] | None = None,
     ) -> None:
         if (network is None) == (networks is None):
-            raise SpaceError(f"space {name!r}: give either network= or networks=; got {'neither' if network is None else 'both'}")
+            raise SpaceError(
+                f"space {name!r}: give either network= or networks=; got {'neither' if network is None else 'both'}"
+            )
         self.name = name
         self.inputs = _named_inputs(name, inputs)
-        self.networks = _named_networks(name, {"network": network} if network is not None else networks or {}, self.inputs)
+        self.networks = _named_networks(
+            name, {"network": network} if network is not None else networks or {}, self.inputs
+        )
         self.recipe = recipe
         self.references = dict(references or {})
         check_single_use(self._places(recipe))
@@ -279,6 +282,3 @@ def _named_networks(space: str, networks: Mapping[str, Any], inputs: tuple[Any, 
     if not found:
         raise SpaceError(f"space {space!r}: networks= is empty; name at least one network")
     return found
-
-
-

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from importlib import import_module
 from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
 
 from nasengine.errors import SpaceError, TagError
@@ -20,6 +21,8 @@ Label = str | int | float | bool | None
 
 S = TypeVar("S")
 _REGISTRY: dict[str, type[Spec]] = {}
+_ROOMS = tuple(f"nasengine.{room}" for room in ("graph", "blocks", "hardware", "search", "train", "tasks"))
+"""Where the built-in tags are defined: imported when a record names a tag that nothing imported has."""
 _SCALARS = (str, bool, int, float, type(None))
 
 
@@ -47,7 +50,7 @@ class Spec:
 
     @classmethod
     def closed(cls, values: tuple[Any, ...]) -> Spec:
-        """The spec with these closed field values, in order; they come from a spec, so only ``validate`` looks at them."""
+        """The spec with these closed field values, in order; taken as they are, but for ``validate``."""
         self = object.__new__(cls)
         self.__dict__.update(zip(field_names(cls), values, strict=True), _open=False, _values=values)
         self.validate()
@@ -97,11 +100,11 @@ class Spec:
         return fingerprint(self.to_json())
 
     def __hash__(self) -> int:
-        cached = self.__dict__.get("_hash")
-        if cached is None:
-            cached = hash((self.tag, self.values()))
-            self.__dict__["_hash"] = cached
-        return cast(int, cached)
+        known = self.__dict__
+        if "_hash" not in known:
+            known["_hash"] = hash((self.tag, self.values()))
+        found: int = known["_hash"]
+        return found
 
     def __eq__(self, other: object) -> bool:
         if self is other:
@@ -187,9 +190,9 @@ def is_open(value: Any) -> bool:
     if isinstance(value, Spec):
         found: bool | None = value.__dict__.get("_open")
         if found is None:
-            found = value.__dict__["_open"] = any([is_open(v) for v in value.values()])
+            found = value.__dict__["_open"] = any(is_open(v) for v in value.values())
         return found
-    return isinstance(value, tuple) and any([is_open(v) for v in value])
+    return isinstance(value, tuple) and any(is_open(v) for v in value)
 
 
 def to_json(value: Any) -> Any:
@@ -230,10 +233,14 @@ def spec_class(tag: str) -> type[Spec]:
     Raises:
         TagError: no imported class carries the tag.
     """
+    for room in _ROOMS:
+        if tag in _REGISTRY:
+            break
+        import_module(room)
     if tag not in _REGISTRY:
         raise TagError(
-            f"{tag!r}: no imported class carries this tag; import the module that defines it first "
-            "(nasengine.blocks holds the built-in ones; on the command line: --import MODULE)"
+            f"{tag!r}: no imported class carries this tag, and it is none of the built-in ones; import the module that "
+            "defines it first (on the command line: --import MODULE)"
         )
     return _REGISTRY[tag]
 

@@ -7,13 +7,12 @@ replay, an optimiser's ``suggest``, mutation and enumeration are all ``choose`` 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 from nasengine.errors import DecisionError, SpaceError
 from nasengine.space.choices import Choice, Domain, Integer, Repeat, Repeated, Uniform, expand, holds_blocks
-from nasengine.space.spec import Label, Open, Spec, field_names, is_open, same
+from nasengine.space.spec import Label, Spec, field_names, is_open, same
 
 Chooser = Callable[[str, Domain], Label]
 _MADE_LIMIT = 4_096
@@ -153,7 +152,9 @@ class SpecNode(CompiledNode):
         names = field_names(type(source))
         self.fields = names
         self.open = [
-            (i, _field_node(source, name, path, registry)) for i, name in enumerate(names) if is_open(getattr(source, name))
+            (i, _field_node(source, name, path, registry))
+            for i, name in enumerate(names)
+            if is_open(getattr(source, name))
         ]
         self._made: dict[tuple[Any, ...], Spec] = {}
 
@@ -293,11 +294,13 @@ def check_number(path: str, label: Label, domain: Domain) -> int | float:
         if isinstance(label, int) and not isinstance(label, bool) and label in domain.labels:
             return label
         by = f" by {domain.step}" if domain.step > 1 else ""
-        raise DecisionError(f"{path}: {label!r} is not an option; expected a whole number {domain.low}..{domain.high}{by}")
+        raise DecisionError(
+            f"{path}: {label!r} is not an option; expected a whole number {domain.low}..{domain.high}{by}"
+        )
     assert isinstance(domain, Uniform)
-    if isinstance(label, (int, float)) and not isinstance(label, bool) and math.isfinite(label):
-        if domain.low <= label <= domain.high:
-            return float(label)
+    number = isinstance(label, (int, float)) and not isinstance(label, bool)
+    if number and domain.low <= label <= domain.high:  # type: ignore[operator]
+        return float(label)  # type: ignore[arg-type]
     raise DecisionError(f"{path}: {label!r} is not an option; expected a number in [{domain.low}, {domain.high}]")
 
 
@@ -320,61 +323,3 @@ def exact(path: str, label: Any, domain: Domain) -> Label:
     if index is None:
         raise DecisionError(not_an_option(path, label, domain))
     return domain.labels[index]
-
-
-def check_single_use(places: dict[str, Any]) -> None:
-    """Refuse an unnamed open position that stands at two places of the tree.
-
-    A repeated item and a lazily expanded option are each one place: their copies decide on their own.
-
-    Raises:
-        SpaceError: says where, and how to tie or to separate.
-    """
-    uses = _Uses()
-    for path, root in places.items():
-        uses.visit(root, path)
-
-
-class _Uses:
-    """Walks the definition once, lazily expanded options left out until they are reached."""
-
-    def __init__(self) -> None:
-        self.seen: dict[int, str] = {}
-        self.named: dict[str, Domain] = {}
-        self.keep: list[Open] = []
-
-    def visit(self, value: Any, path: str) -> None:
-        if isinstance(value, (Domain, Repeat)):
-            if isinstance(value, Domain) and value.name is not None:
-                known = value.name in self.named
-                tie(self.named, value.name, value)
-                if known:  # one decision, and its options with it
-                    return
-                path = value.name
-            self._once(value, path)
-        if isinstance(value, Choice):
-            for label, option in zip(value.labels, value.options, strict=True):
-                self.visit(option, join(path, str(label)))
-        elif isinstance(value, Repeat):
-            self.visit(value.times, join(path, "times"))
-            self.visit(value.item, join(path, "blocks"))
-        elif isinstance(value, Spec):
-            for name in field_names(type(value)):
-                child = getattr(value, name)
-                if name == value.inline and isinstance(child, tuple):
-                    for label, item in zip(value.child_names(), child, strict=True):
-                        self.visit(item, join(path, label))
-                else:
-                    self.visit(child, join(path, name))
-        elif isinstance(value, tuple):
-            for i, item in enumerate(value):
-                self.visit(item, join(path, str(i)))
-
-    def _once(self, value: Open, path: str) -> None:
-        first = self.seen.setdefault(id(value), path)
-        self.keep.append(value)
-        if first != path and getattr(value, "name", None) is None:
-            raise SpaceError(
-                f"{value!r} stands at {first!r} and at {path!r}: one unnamed open position stands at one place; "
-                "to decide both at once, give it a name (name=...); to decide each on its own, write it twice"
-            )

@@ -92,7 +92,6 @@ def read_architecture(target: str) -> Architecture:
         StudyError: none of these.
         SpaceError: a file that holds no architecture.
     """
-    import nasengine.blocks  # noqa: F401 - registers the tags of the built-in blocks
     from nasengine.study.store import open_store
 
     path = Path(target)
@@ -104,7 +103,8 @@ def read_architecture(target: str) -> Architecture:
     if store and number.isdigit() and Path(store).is_dir():
         return open_store(store).architecture(int(number))
     raise StudyError(
-        f"{target}: a network is an exported folder, an architecture's JSON file, or STORE:TRIAL; there is no such thing"
+        f"{target}: a network is an exported folder, an architecture's JSON file, or STORE:TRIAL; "
+        "there is no such thing"
     )
 
 

@@ -60,8 +60,6 @@ class Member:
         Raises:
             TagError: it holds a user's block whose module has not been imported.
         """
-        import nasengine.blocks  # noqa: F401 - registers the tags of the built-in blocks
-
         return Architecture.from_json(self.architecture_json)
 
     @property

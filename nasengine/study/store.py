@@ -60,8 +60,6 @@ class Store:
             StoreError: no such trial, or one that was refused before its network was recorded.
             TagError: it holds a user's block whose module has not been imported.
         """
-        import nasengine.blocks  # noqa: F401 - registers the tags of the built-in blocks
-
         with self._ledger() as ledger:
             trial = ledger.trial(number)
             row = trial if trial.same_as is None else ledger.trial(trial.same_as)

@@ -68,9 +68,7 @@ class Arrays(Task):
         if kind not in _KINDS:
             raise TaskError(f"Arrays: kind must be one of {', '.join(_KINDS)}; got {kind!r}")
         inputs, raw, fixed = _joined(x, y, validation, test)
-        labels, names = (
-            (read_quantities(raw, "y"), ()) if kind == "regression" else read_labels(raw, classes, "y")
-        )
+        labels, names = (read_quantities(raw, "y"), ()) if kind == "regression" else read_labels(raw, classes, "y")
         codes = _split(labels, fixed, _fractions(validation, test), seed, kind)
         if kind == "classification":
             _check_classes(labels, codes, names, allow_missing)
@@ -144,9 +142,7 @@ def _joined(x: Any, y: Any, validation: _Given, test: _Given) -> tuple[dict[str,
     """All examples in one, with the split of those that were given explicitly (0 for the others)."""
     inputs, targets = read_examples(x, y, "")
     if "y" in inputs:
-        raise TaskError(
-            "x: an input cannot be named 'y', the name of the targets; rename it here and in the space"
-        )
+        raise TaskError("x: an input cannot be named 'y', the name of the targets; rename it here and in the space")
     parts, codes = [(inputs, targets)], [np.zeros(len(targets), dtype=np.int8)]
     for code, given in ((VALIDATION, validation), (TEST, test)):
         if not isinstance(given, (int, float)):
@@ -164,8 +160,7 @@ def _explicit(given: tuple[Any, Any] | Dataset[Any], place: str, like: Mapping[s
         part = read_examples(given[0], given[1], place)
     else:
         raise TaskError(
-            f"Arrays: {place.strip()} must be a fraction, a pair (x, y) or a Dataset; "
-            f"got {type(given).__name__}"
+            f"Arrays: {place.strip()} must be a fraction, a pair (x, y) or a Dataset; got {type(given).__name__}"
         )
     shapes = {name: array.shape[1:] for name, array in part[0].items()}
     wanted = {name: array.shape[1:] for name, array in like.items()}
@@ -178,13 +173,9 @@ def _fractions(validation: _Given, test: _Given) -> tuple[float, float]:
     asked = [float(given) if isinstance(given, (int, float)) else 0.0 for given in (validation, test)]
     for name, given, fraction in zip(NAMES[1:], (validation, test), asked, strict=True):
         if isinstance(given, (int, float)) and not 0 < fraction < 1:
-            raise TaskError(
-                f"Arrays: {name} must be a fraction between 0 and 1, or examples (x, y); got {given}"
-            )
+            raise TaskError(f"Arrays: {name} must be a fraction between 0 and 1, or examples (x, y); got {given}")
     if sum(asked) >= 1:
-        raise TaskError(
-            f"Arrays: validation + test must leave examples to train; got {asked[0]} + {asked[1]}"
-        )
+        raise TaskError(f"Arrays: validation + test must leave examples to train; got {asked[0]} + {asked[1]}")
     return asked[0], asked[1]
 
 

@@ -42,9 +42,7 @@ class Digits(Task):
     def check(self, graph: Graph) -> None:
         name, kind = _image_input(graph)
         if kind.axes != "CHW":
-            raise TaskError(
-                f"Digits: the input {name!r} must be an image; got axes {kind.axes!r}; declare Image(1, 8)"
-            )
+            raise TaskError(f"Digits: the input {name!r} must be an image; got axes {kind.axes!r}; declare Image(1, 8)")
         check_input("Digits", name, kind, (1, 8, 8))
         check_output("Digits", graph, 10, "one logit a digit")
 
@@ -76,9 +74,7 @@ class Digits(Task):
 
 def _image_input(graph: Graph) -> tuple[str, Any]:
     if len(graph.inputs) != 1:
-        raise TaskError(
-            f"Digits: the network must have one image input; it has {', '.join(graph.inputs) or 'none'}"
-        )
+        raise TaskError(f"Digits: the network must have one image input; it has {', '.join(graph.inputs) or 'none'}")
     name, value = next(iter(graph.inputs.items()))
     return name, graph.types[value]
 

@@ -44,9 +44,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 def _unwritable(path: Path, problem: OSError) -> StoreError:
     reason = problem.strerror or problem
-    return StoreError(
-        f"{path}: cannot be written ({reason}); choose a folder that you may write and that has room"
-    )
+    return StoreError(f"{path}: cannot be written ({reason}); choose a folder that you may write and that has room")
 
 
 def _sync_folder(folder: Path) -> None:

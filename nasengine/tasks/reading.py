@@ -30,9 +30,7 @@ def read_examples(x: Any, y: Any, place: str) -> Examples:
             raise TaskError(f"{place}: a Dataset yields (x, y) pairs itself; pass it alone, without y")
         x, y = _materialise(x, place)
     elif y is None:
-        raise TaskError(
-            f"{place}: y is missing; pass Arrays(x, y, ...) or a Dataset that yields (x, y) pairs"
-        )
+        raise TaskError(f"{place}: y is missing; pass Arrays(x, y, ...) or a Dataset that yields (x, y) pairs")
     named = x if isinstance(x, Mapping) else {SINGLE_INPUT: x}
     inputs = {name: _features(value, _where(place, name)) for name, value in named.items()}
     targets = to_array(y, f"{place}y")
@@ -61,9 +59,7 @@ def to_array(value: Any, place: str) -> Array:
     try:
         return np.asarray(value)
     except ValueError as problem:
-        raise TaskError(
-            f"{place}: rows must all have one shape; got {problem}; pad or crop them first"
-        ) from problem
+        raise TaskError(f"{place}: rows must all have one shape; got {problem}; pad or crop them first") from problem
 
 
 def _from_pandas(value: Any, place: str) -> Array:
@@ -72,9 +68,7 @@ def _from_pandas(value: Any, place: str) -> Array:
 
     if not isinstance(value, DataFrame):
         return np.asarray(value.to_numpy(dtype="float64", na_value=np.nan) if _masked(value.dtype) else value)
-    bad = [
-        str(c) for c, dtype in value.dtypes.items() if not (is_numeric_dtype(dtype) or is_bool_dtype(dtype))
-    ]
+    bad = [str(c) for c, dtype in value.dtypes.items() if not (is_numeric_dtype(dtype) or is_bool_dtype(dtype))]
     if bad:
         raise TaskError(
             f"{place}: every column must hold numbers; {_listed(bad)} {'does' if len(bad) == 1 else 'do'} "
@@ -83,8 +77,7 @@ def _from_pandas(value: Any, place: str) -> Array:
     if value.isna().to_numpy().any():
         holes = [str(c) for c in value.columns if value[c].isna().any()]
         raise TaskError(
-            f"{place}: values must be finite; NaN in {_listed(holes)}; "
-            "fill them, as frame.fillna(0), or drop the rows"
+            f"{place}: values must be finite; NaN in {_listed(holes)}; fill them, as frame.fillna(0), or drop the rows"
         )
     whole = all(is_integer_dtype(dtype) for dtype in value.dtypes)
     return np.asarray(value.to_numpy(dtype="int64" if whole else "float64"))
@@ -234,8 +227,6 @@ def read_quantities(raw: Array, place: str) -> Array:
         )
     columns = raw[:, None] if raw.ndim == 1 else raw
     if columns.ndim != 2:
-        raise TaskError(
-            f"{place}: regression wants targets of shape (N,) or (N, K); got {raw.shape}; flatten them"
-        )
+        raise TaskError(f"{place}: regression wants targets of shape (N,) or (N, K); got {raw.shape}; flatten them")
     check_finite(columns, place)
     return columns.astype(np.float64)

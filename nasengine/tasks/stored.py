@@ -128,13 +128,9 @@ class StoredArrays(Task):
 
     def load(self, graph: Graph, device: torch.device) -> Data:
         if not self.folder:
-            raise TaskError(
-                "Arrays: the arrays were not written yet; call task.store(folder) and use what it returns"
-            )
+            raise TaskError("Arrays: the arrays were not written yet; call task.store(folder) and use what it returns")
         folder = Path(self.folder)
-        return self.prepare(
-            [file.open(folder) for file in self.inputs], self.targets.open(folder), graph, device
-        )
+        return self.prepare([file.open(folder) for file in self.inputs], self.targets.open(folder), graph, device)
 
     def prepare(self, arrays: list[Array], targets: Array, graph: Graph, device: torch.device) -> Data:
         """Splits from arrays in the order of ``self.inputs``: cast, standardised, resized, placed."""

@@ -132,13 +132,9 @@ def check_output(place: str, graph: Graph, size: int, meaning: str) -> None:
     got = tuple(graph.types[next(iter(graph.outputs.values()))].shape)
     if got != (size,):
         hint = (
-            f"end it in Linear({size})"
-            if len(got) < 2
-            else f"end it in GlobalPool() or Flatten(), then Linear({size})"
+            f"end it in Linear({size})" if len(got) < 2 else f"end it in GlobalPool() or Flatten(), then Linear({size})"
         )
-        raise TaskError(
-            f"{place}: the output must have shape ({size},), {meaning}; the network's has {got}; {hint}"
-        )
+        raise TaskError(f"{place}: the output must have shape ({size},), {meaning}; the network's has {got}; {hint}")
 
 
 def _plural(word: str, count: int) -> str:

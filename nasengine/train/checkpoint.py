@@ -54,8 +54,7 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as problem:
         reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
         raise StoreError(
-            f"{path}: expected a checkpoint; it cannot be read ({reason}); "
-            "delete it, and the rung is trained again"
+            f"{path}: expected a checkpoint; it cannot be read ({reason}); delete it, and the rung is trained again"
         ) from problem
     if not isinstance(data, dict) or data.get("format") != _FORMAT:
         found = data.get("format") if isinstance(data, dict) else type(data).__name__

@@ -119,9 +119,7 @@ def _epoch(
     device: torch.device,
 ) -> Row:
     started = time.perf_counter()
-    torch.manual_seed(
-        _seed_of(recipe.seed, epoch)
-    )  # dropout and augmentation draw from the global generators
+    torch.manual_seed(_seed_of(recipe.seed, epoch))  # dropout and augmentation draw from the global generators
     module.train()
     batches = _batches(len(data.train), recipe.batch_size, data.train.targets.device)
     losses, sizes, checked = [], [], 0
@@ -228,9 +226,7 @@ def _check_losses(losses: list[torch.Tensor], start: int, epoch: int) -> None:
     finite = torch.isfinite(torch.stack(losses[start:]))
     if not finite.all():
         step = start + int((~finite).int().argmax())
-        raise Diverged(
-            _diverged(f"the loss became {float(losses[step])}", f"epoch {epoch + 1}, step {step + 1}")
-        )
+        raise Diverged(_diverged(f"the loss became {float(losses[step])}", f"epoch {epoch + 1}, step {step + 1}"))
 
 
 def _check_weights(module: nn.Module, epoch: int) -> None:

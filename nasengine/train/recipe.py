@@ -60,9 +60,7 @@ class Recipe(Spec):
             0 <= self.label_smoothing < 1,
             f"recipe.label_smoothing: must be from 0 to below 1; got {self.label_smoothing}; 0.1 is usual",
         )
-        require(
-            self.clip_norm >= 0, f"recipe.clip_norm: must be 0 or more; got {self.clip_norm}; 0 turns it off"
-        )
+        require(self.clip_norm >= 0, f"recipe.clip_norm: must be 0 or more; got {self.clip_norm}; 0 turns it off")
         _require_kind("optimizer", self.optimizer, Optimizer, "SGD(), Adam() or AdamW()")
         _require_kind("schedule", self.schedule, Schedule, "Constant(), Cosine(), Step() or OneCycle()")
         _require_kind("augment", self.augment, Augment, "Augment(shift=1)")

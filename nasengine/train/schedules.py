@@ -70,9 +70,7 @@ class Step(Schedule):
     def validate(self) -> None:
         super().validate()
         require(self.every_epochs >= 1, f"step.every_epochs: must be 1 or more; got {self.every_epochs}")
-        require(
-            0 < self.gamma <= 1, f"step.gamma: must be above 0 and at most 1; got {self.gamma}; 0.1 is usual"
-        )
+        require(0 < self.gamma <= 1, f"step.gamma: must be above 0 and at most 1; got {self.gamma}; 0.1 is usual")
 
     def curve(self, elapsed_epochs: float, epochs: int) -> float:
         return float(self.gamma ** math.floor(elapsed_epochs / self.every_epochs))
@@ -97,9 +95,7 @@ class OneCycle(Schedule):
             0 < self.start <= 1,
             f"one_cycle.start: must be above 0, at most 1; got {self.start}; 0.04 is usual",
         )
-        require(
-            0 <= self.final <= 1, f"one_cycle.final: must be from 0 to 1; got {self.final}; 4e-6 is usual"
-        )
+        require(0 <= self.final <= 1, f"one_cycle.final: must be from 0 to 1; got {self.final}; 4e-6 is usual")
 
     def curve(self, elapsed_epochs: float, epochs: int) -> float:
         done = elapsed_epochs / epochs

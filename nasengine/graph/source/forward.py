@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from nasengine.graph.vocabulary import Call
 from nasengine.graph.source.places import Step, Use
 from nasengine.graph.source.text import INDENT, Layout, is_name, lines, literal, prefixed, to_name, unique
+from nasengine.graph.vocabulary import Call
 
 INFIX = {"add": "+", "mul": "*", "sub": "-", "truediv": "/", "matmul": "@"}
 BUSY = 3
