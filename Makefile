@@ -28,8 +28,9 @@ help:  ## list the targets
 
 demo: $(DEMO_STAMP)  ## install, search the digits space, show the front, export the best network
 	$(BIN)/nasengine run $(STUDY)
-	$(BIN)/nasengine front $(STORE)
-	$(BIN)/nasengine export $(STORE) --out $(OUT)
+	$(BIN)/nasengine report $(STORE)
+	$(BIN)/nasengine front $(STORE) --plot $(OUT)-front.png
+	$(BIN)/nasengine export $(STORE) --out $(OUT) --best accuracy
 
 test: format-check lint types  ## install, then every check that CI makes: lint, types, fast and representative slow tests
 	$(PYTEST) -m "not slow or representative"
