@@ -32,7 +32,7 @@ study = Study(
     rungs=SuccessiveHalving(eta=3, min_epochs=4),
     store="studies/digits",
     seed=0,
-    trials=60,
+    trials=100,
     workers=2,
 )
 

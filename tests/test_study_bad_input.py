@@ -211,6 +211,32 @@ def test_a_task_in_the_main_program_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "s").exists()
 
 
+BLOCK_IN_MAIN = """
+from nasengine import Composite, Image, Space, block, choice
+from nasengine.blocks import ConvNormAct, GlobalPool, Linear, Sequential
+import study_toys as toys
+
+@block("mine_too")
+class Mine(Composite):
+    def wire(self, net, x):
+        return net(ConvNormAct(4), x, name="conv")
+
+body = Sequential(choice(ConvNormAct(4), Mine()), GlobalPool(), Linear(10))
+toys.study("s", space=Space("mine", inputs=Image(1, 8), network=body))
+"""
+
+
+def test_a_block_in_the_main_program_is_refused_wherever_it_stands(tmp_path: Path) -> None:
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])}
+    (tmp_path / "program.py").write_text(BLOCK_IN_MAIN)
+    done = subprocess.run(
+        [sys.executable, "program.py"], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "block Mine: worker processes import a block by name; it is defined in __main__" in done.stderr
+    assert not (tmp_path / "s").exists()
+
+
 def test_a_recipe_in_the_space_and_another_beside_it(tmp_path: Path) -> None:
     joined = toys.space().with_recipe(Recipe(batch_size=choice(32, 64)))
     with pytest.raises(SpaceError, match="it already holds a recipe"):

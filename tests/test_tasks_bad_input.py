@@ -216,3 +216,23 @@ def test_a_class_in_main_is_refused(tmp_path: Path) -> None:
     assert (
         "move it to a module, say my_parts.py beside the program, and write: from my_parts import Mine" in done.stderr
     )
+
+
+DATASET_IN_MAIN = """
+import torch
+from torch.utils.data import Dataset
+from nasengine.tasks import Arrays
+
+class Mine(Dataset):
+    def __len__(self): return 30
+    def __getitem__(self, i): return torch.ones(3), i % 2
+
+Arrays(Mine(), kind="classification")
+"""
+
+
+def test_a_dataset_in_the_main_program_is_refused() -> None:
+    done = subprocess.run([sys.executable, "-c", DATASET_IN_MAIN], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "dataset Mine: worker processes import a dataset by name; it is defined in __main__" in done.stderr
+    assert "move it to a module" in done.stderr

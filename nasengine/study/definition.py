@@ -63,7 +63,7 @@ class Definition:
                 "choice of epochs; fix them, or pass rungs=FullTraining()"
             )
         extremes = [self.space.smallest(), self.space.largest()]
-        parts = [("task", self.task), ("recipe", self.recipe), *(p for a in extremes for p in pieces(a))]
+        parts = [("task", self.task), ("recipe", self.recipe), *pieces(self.space)]
         Importable().modules(parts)
         self._check_task(extremes)
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from nasengine.space import Architecture, Spec
-from nasengine.space.choices import Choice, Repeat
+from nasengine.space import Architecture, Space, Spec
+from nasengine.space.choices import Choice, Lazy, Repeat, expand
 from nasengine.tasks import require_importable
 
 
-def specs_in(value: Any) -> Iterator[Spec]:
-    """Every spec in a tree, its open positions' options included; options made by ``lazy`` are left for later."""
+def specs_in(value: Any, seen: set[int] | None = None) -> Iterator[Spec]:
+    """Every spec in a tree, its open positions' options included, a lazily made option once."""
+    seen = set() if seen is None else seen
+    if isinstance(value, Lazy):
+        value = expand(value)
+        if id(value) in seen:
+            return
+        seen.add(id(value))
     if isinstance(value, Spec):
         yield value
         value = value.values()
@@ -21,7 +27,7 @@ def specs_in(value: Any) -> Iterator[Spec]:
         value = (value.item, value.times)
     if isinstance(value, tuple):
         for item in value:
-            yield from specs_in(item)
+            yield from specs_in(item, seen)
 
 
 class Importable:
@@ -47,7 +53,7 @@ class Importable:
         return sorted(found)
 
 
-def pieces(architecture: Architecture) -> list[tuple[str, Any]]:
-    """An architecture's networks and recipe, with their roles."""
-    networks = [("block", network) for network in architecture.networks.values()]
-    return networks if architecture.recipe is None else [*networks, ("recipe", architecture.recipe)]
+def pieces(whole: Space | Architecture) -> list[tuple[str, Any]]:
+    """Networks and recipe of an architecture, or of a whole space with all of its options, with their roles."""
+    networks = [("block", network) for network in whole.networks.values()]
+    return networks if whole.recipe is None else [*networks, ("recipe", whole.recipe)]

@@ -1,8 +1,9 @@
-"""What a person sees while a study runs: what the space offers, then one line that moves, on a terminal only."""
+"""What a person sees while a study runs: what the space offers, then a line that moves; in a log, one now and then."""
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -14,6 +15,10 @@ from nasengine.search import LATENCY, Budget, pareto
 
 if TYPE_CHECKING:
     from nasengine.study.loop import Run
+
+
+LOG_EVERY_S = 15.0
+"""Seconds between lines where the output is no terminal."""
 
 
 class Watch:
@@ -28,6 +33,7 @@ class Watch:
         self._bar: Progress | None = None
         self._complete = -1
         self._figures = ""
+        self._said_at = time.monotonic()
 
     def __enter__(self) -> Watch:
         return self
@@ -53,15 +59,23 @@ class Watch:
             self.say(f"  {name}: {_short(low)} to {_short(high)}{few}" + (f"  ({bounds})" if bounds else ""))
 
     def update(self, run: Run) -> None:
-        """Move the line."""
-        if not self._console.is_terminal or self._console.quiet:
+        """Move the line, or, in a log, say one now and then."""
+        if self._console.quiet:
+            return
+        finished = sum(row.entered and row.finished > 0 for row in run.state.trials.values())
+        if not self._console.is_terminal:
+            self._log(run, finished)
             return
         if self._bar is None:
             self._bar = _bar(self._console)
             self._bar.add_task("study", total=run.limits.trials)
             self._bar.start()
-        finished = sum(row.entered and row.finished > 0 for row in run.state.trials.values())
         self._bar.update(self._bar.task_ids[0], completed=finished, description=self._describe(run))
+
+    def _log(self, run: Run, finished: int) -> None:
+        if time.monotonic() - self._said_at >= LOG_EVERY_S:
+            self._said_at = time.monotonic()
+            self.say(f"  {finished}/{run.limits.trials} done  {self._describe(run)}")
 
     def _describe(self, run: Run) -> str:
         rows = run.state.trials.values()

@@ -206,7 +206,7 @@ class Study:
 
     def _setup(self) -> Setup:
         d = self.definition
-        parts = [("task", d.task), ("recipe", d.recipe), *pieces(d.space.smallest())]
+        parts = [("task", d.task), ("recipe", d.recipe), *pieces(d.space)]
         return Setup(self.store.resolve() / "logs", modules=tuple(Importable().modules(parts)))
 
     def _ranges(self) -> gates.Ranges:

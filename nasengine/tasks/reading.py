@@ -11,6 +11,7 @@ from torch.utils.data import Dataset, IterableDataset
 
 from nasengine.errors import TaskError
 from nasengine.tasks.files import Array
+from nasengine.tasks.importable import require_importable
 
 Examples = tuple[dict[str, Array], Array]
 """Named inputs, each (N, ...), and targets (N, ...)."""
@@ -127,6 +128,8 @@ def check_finite(array: Array, place: str) -> None:
 
 
 def _materialise(data: Dataset[Any], place: str) -> tuple[Any, Any]:
+    if type(data).__module__ == "__main__":  # a resumed or remote run could not make the same examples again
+        require_importable(data, "dataset")
     pairs = list(_pairs(data, place))
     if not pairs:
         raise TaskError(f"{place}x: at least one example is needed; the Dataset is empty")
