@@ -17,8 +17,8 @@ from nasengine.graph.vocabulary import Block, Composite, Primitive
 from nasengine.space.spec import Spec
 
 CACHE_LIMIT = 65_536
-LARGE = 64
-"""Fragments of more primitives are whole networks or stages of one; they hardly ever come again and are not kept."""
+LARGE = 256
+"""Fragments of more primitives are whole networks; they hardly ever come again and are not kept."""
 _cache: dict[Any, Fragment] = {}
 
 
@@ -152,11 +152,14 @@ class Wiring:
 
 
 def lower_block(block: Spec, types: tuple[TensorType, ...]) -> Fragment:
-    """The fragment of a block on input types, from a bounded cache.
+    """The fragment of a block on input types, from a bounded cache; a row is joined anew from its parts' fragments.
 
     Raises:
         ShapeError: the block does not fit the types.
     """
+    row = getattr(block, "row", None)
+    if row is not None:
+        return _lower_row(block, row(), types)
     key: Any = (block, types)
     for t in types:
         if t.segments:
@@ -206,9 +209,6 @@ def modules_of(fragment: Fragment) -> list[Any]:
 def _lower(block: Spec, types: tuple[TensorType, ...]) -> Fragment:
     if isinstance(block, Primitive):
         return _lower_primitive(block, types)
-    row = getattr(block, "row", None)
-    if row is not None:
-        return _lower_row(block, row(), types)
     if not isinstance(block, Composite):
         raise ShapeError(f"{type(block).__name__} is not a block; a network is made of composites and primitives")
     net = Wiring(len(types))

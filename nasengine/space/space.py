@@ -78,7 +78,6 @@ class Space:
         self._registry = Registry()
         self._parts = [self._compile(key, net) for key, net in self.networks.items()]
         self._pairs = list(zip(self.networks.items(), self._parts, strict=True))
-        self._closed: dict[Any, Network] = {}
         self._recipe = None if recipe is None else compile_node(recipe, "recipe", self._registry)
 
     def __repr__(self) -> str:
@@ -242,14 +241,9 @@ class Space:
         return _tuple([*nodes, body], self._registry)
 
     def _close(self, net: Network, part: TupleNode, walk: Walk) -> Network:
-        values = part.close(walk)
-        found = self._closed.get((net, values))
-        if found is None:
-            if len(self._closed) >= 4_096:
-                self._closed.clear()
-            pairs = tuple((name, spec) for (name, _), spec in zip(net.inputs, values[:-1], strict=True))
-            found = self._closed[net, values] = Network(values[-1], pairs, net.deployed)
-        return found
+        *inputs, body = part.close(walk)
+        pairs = tuple([(name, spec) for (name, _), spec in zip(net.inputs, inputs, strict=True)])
+        return Network.closed((body, pairs, net.deployed))
 
 
 def _tuple(items: list[CompiledNode], registry: Registry) -> TupleNode:

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from importlib import import_module
-from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
+from typing import Any, ClassVar, Self, TypeVar, cast, dataclass_transform
 
 from nasengine.errors import SpaceError, TagError
 
@@ -49,7 +49,7 @@ class Spec:
             self.validate()
 
     @classmethod
-    def closed(cls, values: tuple[Any, ...]) -> Spec:
+    def closed(cls, values: tuple[Any, ...]) -> Self:
         """The spec with these closed field values, in order; taken as they are, but for ``validate``."""
         self = object.__new__(cls)
         self.__dict__.update(zip(field_names(cls), values, strict=True), _open=False, _values=values)

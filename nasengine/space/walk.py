@@ -143,9 +143,13 @@ class DomainNode(CompiledNode):
 
 
 class SpecNode(CompiledNode):
-    """A spec with open fields. What it closes to is remembered, so equal members share one object."""
+    """A spec with open fields.
 
-    __slots__ = ("_made", "fields", "open")
+    Where they are plain choices it remembers what it closes to, so that equal blocks are one object and lower once;
+    larger parts hardly ever come again, and keeping them would only fill memory.
+    """
+
+    __slots__ = ("_made", "_small", "fields", "open")
 
     def __init__(self, source: Spec, path: str, registry: Registry) -> None:
         super().__init__(source, path, registry)
@@ -157,14 +161,17 @@ class SpecNode(CompiledNode):
             if is_open(getattr(source, name))
         ]
         self._made: dict[tuple[Any, ...], Spec] = {}
+        self._small = all(_is_plain(node) for _, node in self.open)
 
     def close(self, walk: Walk) -> Any:
         key = tuple([node.close(walk) for _, node in self.open])
+        if not self._small:
+            return self._make(key)
         spec = self._made.get(key)
         if spec is None:
             if len(self._made) >= _MADE_LIMIT:
                 self._made.clear()
-            spec = self._made[key] = self._make(key)
+            spec = self._made[key] = intern(self._make(key))
         return spec
 
     def _make(self, key: tuple[Any, ...]) -> Spec:
@@ -172,9 +179,10 @@ class SpecNode(CompiledNode):
         for (i, _), value in zip(self.open, key, strict=True):
             values[i] = value
         try:
-            return intern(type(self.source).closed(tuple(values)))
+            made: Spec = type(self.source).closed(tuple(values))
         except SpaceError as error:
             raise SpaceError(f"{self.path or 'network'}: {error}") from None
+        return made
 
 
 class TupleNode(CompiledNode):
@@ -193,14 +201,13 @@ class TupleNode(CompiledNode):
 class RepeatNode(CompiledNode):
     """Copies of an item, numbered by place."""
 
-    __slots__ = ("_made", "blocks", "copies", "times")
+    __slots__ = ("blocks", "copies", "times")
 
     def __init__(self, source: Repeat, path: str, registry: Registry) -> None:
         super().__init__(source, path, registry)
         self.times = compile_node(source.times, join(path, "times"), registry)
         self.blocks = holds_blocks(source.item)
         self.copies: list[CompiledNode] = []
-        self._made: dict[Any, Spec] = {}
 
     def copy(self, i: int) -> CompiledNode:
         """The i-th copy of the item."""
@@ -214,15 +221,7 @@ class RepeatNode(CompiledNode):
         if len(self.copies) < times:
             self.copy(times - 1)
         items = tuple([copy.close(walk) for copy in self.copies[:times]])
-        return self._repeated(items) if self.blocks else items
-
-    def _repeated(self, items: tuple[Any, ...]) -> Spec:
-        found = self._made.get(items)
-        if found is None:
-            if len(self._made) >= _MADE_LIMIT:
-                self._made.clear()
-            found = self._made[items] = intern(Repeated.closed((items,)))
-        return found
+        return Repeated.closed((items,)) if self.blocks else items
 
 
 def compile_node(value: Any, path: str, registry: Registry) -> CompiledNode:
@@ -237,6 +236,12 @@ def compile_node(value: Any, path: str, registry: Registry) -> CompiledNode:
     if isinstance(value, Spec):
         return SpecNode(value, path, registry)
     return TupleNode(value, path, registry, tuple(str(i) for i in range(len(value))))
+
+
+def _is_plain(node: CompiledNode) -> bool:
+    """Is it a choice of closed values?"""
+    domain = node.domain if isinstance(node, DomainNode) else None
+    return isinstance(domain, Choice) and not any(is_open(option) for option in domain.options)
 
 
 def _domain_node(domain: Domain, path: str, registry: Registry) -> CompiledNode:
