@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 import study_toys as toys
 
-from nasengine.errors import StoreError
+from nasengine.errors import StoreError, StudyError
 from nasengine.search import SuccessiveHalving, at_most, minimize
 from nasengine.study import Front, Ledger, open_store
+from nasengine.study.loop import Run
 from nasengine.study.rows import COMPLETE, FAILED, INFEASIBLE, PRUNED
 from nasengine.train import AdamW, Recipe
 
@@ -95,6 +96,31 @@ def test_the_trials_table(done: tuple[Front, Path]) -> None:
     assert table.index.name == "number"
     assert {"status", "gate", "reason", "same_as", "params", "accuracy", "latency_ms", "epochs"} <= set(table.columns)
     assert table["status"].value_counts()["complete"] >= len(done[0])
+
+
+def test_a_trial_killed_before_its_latency_was_known_is_measured_before_it_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    goals = (toys.ACCURACY, minimize("latency_ms"))
+    study = toys.study(tmp_path / "s", epochs=1, objectives=goals, budgets=(at_most("latency_ms", 50.0),))
+    with monkeypatch.context() as patched:
+        patched.setattr(Run, "_passes_latency", killed)
+        with pytest.raises(KeyboardInterrupt):
+            study.run(trials=1, progress=False)
+    assert "latency_ms" not in Ledger(study.store).trials()[0].known
+    study.run(trials=1, progress=False)
+    assert Ledger(study.store).trials()[0].known["latency_ms"] > 0
+
+
+def test_hypervolume_has_a_stated_reference(done: tuple[Front, Path]) -> None:
+    front, _ = done
+    assert len(front.reference) == len(front.record.objectives)
+    assert front.hypervolume() == front.hypervolume(front.reference) > 0
+    with pytest.raises(StudyError, match="the reference has one value an objective"):
+        front.hypervolume([0.5])
 
 
 def test_knee_best_and_pictures(done: tuple[Front, Path], tmp_path: Path) -> None:

@@ -128,6 +128,28 @@ class Front(Sequence[Member]):
         best = max if self._direction(name) == "maximize" else min
         return best(self, key=lambda member: member.values[name])
 
+    def hypervolume(self, reference: Sequence[float] | None = None) -> float:
+        """Volume that the front dominates, exact for up to five objectives.
+
+        Args:
+            reference: one value an objective, worse than every member's; by default the one that the report states
+                (:attr:`reference`). Fronts are comparable under one reference only.
+
+        Raises:
+            StudyError: the reference is not one finite value an objective.
+        """
+        objectives = self.record.objectives
+        point = self.reference if reference is None else tuple(reference)
+        if len(point) != len(objectives):
+            raise StudyError(f"hypervolume: the reference has one value an objective, {len(objectives)}; got {point!r}")
+        points = [[member.values[o.name] for o in objectives] for member in self]
+        return float(pareto.hypervolume(points, list(self.record.directions), point)) if points else 0.0
+
+    @property
+    def reference(self) -> tuple[float, ...]:
+        """The reference point of the report's hypervolume, in the order of the objectives."""
+        return views.reference(self.record)[0]
+
     def table(self) -> pd.DataFrame:
         """One row a member, units in the column names; ``test_`` columns are of the test split."""
         import pandas as pd
