@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterator
 
@@ -25,7 +24,6 @@ SPACES: dict[str, Space] = {
     "mobile-tiny": search_spaces.mobile.small,
     "nb201": search_spaces.nb201.space,
 }
-BUILT = {"mobile": 200, "nb201": 200}
 
 
 @pytest.fixture(params=SPACES, ids=str)
@@ -68,8 +66,10 @@ def test_some_members_build_and_train(space: Space) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.representative
+@pytest.mark.timeout(1_200)
 def test_two_hundred_members_build_and_train(space: Space) -> None:
-    for member in members(space, int(os.environ.get("NASENGINE_BUILT", "200")), 2):
+    for member in members(space, 200, 2):
         check_built(member, backward=True)
 
 
