@@ -123,5 +123,5 @@ def test_a_terminal_gets_a_moving_line(tmp_path: Path, monkeypatch: pytest.Monke
     assert isinstance(screen.file, io.StringIO)
     shown = screen.file.getvalue()
     assert "best accuracy" in shown
-    assert "hypervolume" in shown
+    assert "front " in shown
     assert "2/2" in shown

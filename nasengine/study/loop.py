@@ -105,9 +105,9 @@ class Run:
         """The trial that should train now: one taken up again, a promoted one, a new one, in this order."""
         while True:
             if self._ready:
-                number = self._ready.popleft()
-                if self._passes_latency(number):  # the process may have been killed before it was measured
-                    return number
+                again = self._ready.popleft()
+                if self._passes_latency(again):  # the process may have been killed before it was measured
+                    return again
                 continue
             number = self._promoted(closing=False)
             if number is None and self._wants_more():

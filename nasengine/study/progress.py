@@ -62,20 +62,22 @@ class Watch:
         """Move the line, or, in a log, say one now and then."""
         if self._console.quiet:
             return
-        finished = sum(row.entered and row.finished > 0 for row in run.state.trials.values())
+        trained = sum(
+            row.entered and (row.finished > 0 or bool(run.state.done(n))) for n, row in run.state.trials.items()
+        )
         if not self._console.is_terminal:
-            self._log(run, finished)
+            self._log(run, trained)
             return
         if self._bar is None:
             self._bar = _bar(self._console)
             self._bar.add_task("study", total=run.limits.trials)
             self._bar.start()
-        self._bar.update(self._bar.task_ids[0], completed=finished, description=self._describe(run))
+        self._bar.update(self._bar.task_ids[0], completed=trained, description=self._describe(run))
 
-    def _log(self, run: Run, finished: int) -> None:
+    def _log(self, run: Run, trained: int) -> None:
         if time.monotonic() - self._said_at >= LOG_EVERY_S:
             self._said_at = time.monotonic()
-            self.say(f"  {finished}/{run.limits.trials} done  {self._describe(run)}")
+            self.say(f"  {trained}/{run.limits.trials} trained  {self._describe(run)}")
 
     def _describe(self, run: Run) -> str:
         rows = run.state.trials.values()
@@ -87,7 +89,7 @@ class Watch:
 
 
 def figures(run: Run, complete: list[int]) -> str:
-    """The best of the first objective and the hypervolume of what is complete."""
+    """The best of the first objective and the size of the front of what is complete."""
     objectives = run.definition.objectives
     points = [[run.state.values(n)[o.name] for o in objectives] for n in complete]
     if not points:
@@ -95,10 +97,8 @@ def figures(run: Run, complete: list[int]) -> str:
     directions = [o.direction for o in objectives]
     best = (max if directions[0] == "maximize" else min)(point[0] for point in points)
     text = f"best {objectives[0].name} {_short(best)}"
-    if 2 <= len(objectives) <= pareto.MAX_HYPERVOLUME_OBJECTIVES:
-        kept = [p for p, keep in zip(points, pareto.non_dominated(points, directions).tolist(), strict=True) if keep]
-        volume = pareto.hypervolume(kept, directions, pareto.reference_point(points, directions))
-        text += f"  front {len(kept)}  hypervolume {_short(volume)}"
+    if len(objectives) > 1:  # no hypervolume here: its reference moves with the trials, so figures would not compare
+        text += f"  front {int(pareto.non_dominated(points, directions).sum())}"
     return text
 
 
