@@ -31,7 +31,7 @@ def build(graph: Graph) -> fx.GraphModule:
             values[node.outputs[0]] = made
         else:
             for k, out in enumerate(node.outputs):
-                values[out] = traced.call_function(_target("operator.getitem"), (made, k))
+                values[out] = traced.call_function(find("operator.getitem"), (made, k))
     outputs = {name: values[i] for name, i in graph.outputs.items()}
     traced.output(next(iter(outputs.values())) if len(outputs) == 1 else outputs)
     traced.lint()
@@ -45,7 +45,7 @@ def _emit(node: Node, traced: fx.Graph, root: nn.Module, args: list[fx.Node]) ->
         if not _has(root, node.path):
             _place(root, node.path, construct(node))
         return traced.call_module(node.path, tuple(args))
-    function, kwargs = _target(call.target), dict(call.kwargs)
+    function, kwargs = find(call.target), dict(call.kwargs)
     if call.style == "list":
         return traced.call_function(function, (args, *call.args), kwargs)
     if call.style == "chain":
@@ -57,13 +57,13 @@ def construct(node: Node) -> nn.Module:
     """The torch module of a node whose call is of the style ``module``."""
     call = node.fragment.call
     assert call is not None
-    made = _target(call.target)(*call.args, **dict(call.kwargs))
+    made = find(call.target)(*call.args, **dict(call.kwargs))
     if not isinstance(made, nn.Module):
         raise ShapeError(f"{node.path}: {call.target} makes a torch.nn.Module; got {type(made).__name__}")
     return made
 
 
-def _target(dotted: str) -> Callable[..., Any]:
+def find(dotted: str) -> Callable[..., Any]:
     """What a dotted name stands for; nested classes are found too."""
     parts = dotted.split(".")
     for cut in range(len(parts) - 1, 0, -1):
@@ -111,13 +111,13 @@ def _example(graph: Graph, value: int, batch: int, rng: torch.Generator) -> torc
     kind: TensorType = graph.types[value]
     shape = (batch, *kind.shape) if kind.batched else kind.shape
     if kind.dtype in ("int64", "int32", "uint8"):
-        return torch.randint(0, _ids(graph, value), shape, generator=rng, dtype=getattr(torch, kind.dtype))
+        return torch.randint(0, ids_of(graph, value), shape, generator=rng, dtype=getattr(torch, kind.dtype))
     if kind.dtype == "bool":
         return torch.randint(0, 2, shape, generator=rng).bool()
     return torch.randn(shape, generator=rng, dtype=getattr(torch, kind.dtype))
 
 
-def _ids(graph: Graph, value: int) -> int:
+def ids_of(graph: Graph, value: int) -> int:
     """How many ids an integer input may name: the least that a reader of it states; nodes for an edge index."""
     limits = [
         limit for node in graph.nodes if value in node.inputs and (limit := getattr(node.op, "ids", None)) is not None

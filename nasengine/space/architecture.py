@@ -177,7 +177,7 @@ class Architecture:
         """A diagram as SVG text, also written to ``path`` when given."""
         from nasengine.report.diagram import draw
 
-        return draw(self.graph(network).simplify(), path)
+        return draw(self.graph(network).simplify(), path, title=self.space)
 
 
 def _remake(space: str, networks: dict[str, Network], decisions: dict[str, Label], recipe: Spec | None) -> Architecture:

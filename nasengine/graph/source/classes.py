@@ -180,20 +180,30 @@ def _slots(one: Skeleton) -> Iterator[Slot]:
         yield from slots_of(entry, "_".join(name))
 
 
+_WIDTHS = ("channels", "features", "groups", "shape", "parameters")
+"""Endings of arguments that count channels: ``in_channels``, ``num_features``, ``normalized_shape``, ..."""
+
+
+def _meaning(slot: Slot) -> str:
+    """Arguments of one meaning may share a parameter: a norm's features are the channels before it, but a stride that
+    happens to equal a padding is another thing."""
+    return "width" if slot.hint.endswith(_WIDTHS) else slot.hint
+
+
 def _columns(table: Sequence[Sequence[Slot]]) -> tuple[tuple[str, ...], tuple[Parameter, ...]]:
     """What each slot is written as, and the parameters: columns that differ between rows, equal ones merged."""
-    columns = [tuple(slot.text for slot in column) for column in zip(*table, strict=True)]
-    varied: dict[tuple[str, ...], Slot] = {}
+    columns = [(_meaning(column[0]), tuple(slot.text for slot in column)) for column in zip(*table, strict=True)]
+    varied: dict[tuple[str, tuple[str, ...]], Slot] = {}
     for slot, column in zip(table[0], columns, strict=False):
-        if len(set(column)) > 1:
+        if len(set(column[1])) > 1:
             varied.setdefault(column, slot)
     hints = [slot.hint for slot in varied.values()]
-    names: dict[tuple[str, ...], str] = {}
+    names: dict[tuple[str, tuple[str, ...]], str] = {}
     for column, slot in varied.items():
         wanted = slot.hint if hints.count(slot.hint) == 1 else f"{slot.origin}_{slot.hint}"
         names[column] = to_name(wanted, {*names.values(), "self", "nn", "torch", "super"})
-    texts = tuple(names.get(column, column[0]) for column in columns)
-    parameters = [Parameter(names[column], slot.default, column) for column, slot in varied.items()]
+    texts = tuple(names.get(column, column[1][0]) for column in columns)
+    parameters = [Parameter(names[column], slot.default, column[1]) for column, slot in varied.items()]
     return texts, tuple(sorted(parameters, key=lambda p: p.default is not None))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from nasengine.graph.flat import Node
-from nasengine.graph.module import _target as find
+from nasengine.graph.module import find
 from nasengine.graph.source.text import Layout, is_name, literal, prefixed
 
 

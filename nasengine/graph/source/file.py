@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nasengine.graph.graph import Graph
-from nasengine.graph.module import _ids
+from nasengine.graph.module import ids_of
 from nasengine.graph.source.copied import Copies
 from nasengine.graph.source.text import INDENT, Layout, lines, literal
 from nasengine.graph.tensor import TensorType
@@ -120,7 +120,7 @@ def _example(graph: Graph, value: int) -> str:
     sizes = [*(["batch"] if kind.batched else []), *map(str, kind.shape)]
     shape = f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
     if kind.dtype in ("int64", "int32", "uint8"):
-        return f"torch.randint(0, {_ids(graph, value)}, {shape}, dtype=torch.{kind.dtype})"
+        return f"torch.randint(0, {ids_of(graph, value)}, {shape}, dtype=torch.{kind.dtype})"
     if kind.dtype == "bool":
         return f"torch.zeros({shape}, dtype=torch.bool)"
     return (
