@@ -111,6 +111,7 @@ def test_a_trial_killed_before_its_latency_was_known_is_measured_before_it_train
         with pytest.raises(KeyboardInterrupt):
             study.run(trials=1, progress=False)
     assert "latency_ms" not in Ledger(study.store).trials()[0].known
+    assert open_store(study.store).status()["interrupted"] == 1
     study.run(trials=1, progress=False)
     assert Ledger(study.store).trials()[0].known["latency_ms"] > 0
 

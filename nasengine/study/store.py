@@ -11,7 +11,9 @@ from nasengine.report.record import StudyRecord
 from nasengine.space import Architecture
 from nasengine.study.front import Front, column
 from nasengine.study.ledger import Ledger
+from nasengine.study.owner import is_alive
 from nasengine.study.record import read_record, rungs_by_key
+from nasengine.study.rows import RUNNING, TrialRow
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,10 +74,13 @@ class Store:
         return Architecture.from_json(found)
 
     def status(self) -> dict[str, int]:
-        """Number of trials by status, and of those how many share another's results (``duplicates``)."""
+        """Number of trials by status, and of those how many share another's results (``duplicates``).
+
+        ``interrupted`` are those whose process ended while they ran: the study's command takes them up again.
+        """
         with self._ledger() as ledger:
             rows = ledger.trials()
-        own = Counter(row.status for row in rows if row.same_as is None)
+        own = Counter(_standing(row) for row in rows if row.same_as is None)
         return {"trials": len(rows), **dict(sorted(own.items())), "duplicates": len(rows) - own.total()}
 
     @property
@@ -101,3 +106,8 @@ class Store:
 
     def _ledger(self) -> Ledger:
         return Ledger(self.path, create=False, readonly=True)
+
+
+def _standing(row: TrialRow) -> str:
+    held = bool(row.owner) and is_alive(row.owner) is not False
+    return "interrupted" if row.status == RUNNING and not held else row.status
