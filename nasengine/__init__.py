@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         screen,
     )
     from nasengine.hardware import Device, LatencyProfile, profile
-    from nasengine.search import FullTraining, SuccessiveHalving, at_most, maximize, minimize
+    from nasengine.search import FullTraining, SuccessiveHalving, at_least, at_most, maximize, minimize
     from nasengine.space import (
         Architecture,
         Network,
@@ -63,7 +63,7 @@ _HOMES = {
         "Scalar", "Sequence", "Signal", "TensorType", "Tokens", "Value", "Volume", "Wiring", "block", "lower", "screen",
     ),
     "nasengine.hardware": ("Device", "LatencyProfile", "profile"),
-    "nasengine.search": ("FullTraining", "SuccessiveHalving", "at_most", "maximize", "minimize"),
+    "nasengine.search": ("FullTraining", "SuccessiveHalving", "at_least", "at_most", "maximize", "minimize"),
     "nasengine.train": ("Recipe",),
     "nasengine.study": ("Front", "Study"),
 }  # fmt: skip
@@ -78,7 +78,7 @@ __all__ = [
     # the graph
     "Block", "Composite", "Primitive", "block", "Wiring", "Value", "TensorType", "Graph", "Cost", "lower", "screen",
     # the study
-    "Study", "Front", "Recipe", "Device", "LatencyProfile", "profile", "maximize", "minimize", "at_most",
+    "Study", "Front", "Recipe", "Device", "LatencyProfile", "profile", "maximize", "minimize", "at_most", "at_least",
     "SuccessiveHalving", "FullTraining", "NasError",
     # rooms
     "blocks", "tasks",

@@ -106,7 +106,7 @@ def run(
 @app.command()
 @fails_clearly
 def status(store: StoreArg, as_json: JsonOption = False) -> None:
-    """How far a study is: trials by status, refusals by gate."""
+    """How far a study is: trials by status."""
     from nasengine.study import open_store
 
     found = open_store(store)

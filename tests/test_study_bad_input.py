@@ -27,6 +27,8 @@ CASES: list[tuple[dict[str, Any], type[NasError], str]] = [
     ({"seed": "a"}, StudyError, "seed: a whole number; got 'a'"),
     ({"task": "digits"}, StudyError, "Study: task is a task such as tasks.Digits(); got 'digits'"),
     ({"recipe": 3}, StudyError, "Study: recipe is Recipe(...); got 3"),
+    ({"rungs": 3}, StudyError, "Study: rungs is SuccessiveHalving() or FullTraining(); got 3"),
+    ({"device": "cpu"}, StudyError, "Study: device is Device(\"cpu\"); got 'cpu'"),
     ({"trials": 0}, StudyError, "run: trials is a whole number from 1 on; got 0"),
     (
         {"recipe": Recipe(epochs=choice(3, 9))},
@@ -78,15 +80,15 @@ def test_an_unknown_sampler_is_refused_before_anything_is_written(tmp_path: Path
     [
         (
             at_most("params", 100),
-            "budget params <= 100: no member of the space 'toy' meets it; the least found in ",
+            "budget params <= 100: no member of the space 'toy' was found to meet it; the least found in ",
         ),
         (
             at_least("macs", 10**9),
-            "budget macs >= 1,000,000,000: no member of the space 'toy' meets it; the most found in ",
+            "budget macs >= 1,000,000,000: no member of the space 'toy' was found to meet it; the most found in ",
         ),
         (
             at_most("latency_ms", 1e-6),
-            "budget latency_ms <= 1e-06: no member of the space 'toy' meets it; the least found in ",
+            "budget latency_ms <= 1e-06: no member of the space 'toy' was found to meet it; the least found in ",
         ),
     ],
 )

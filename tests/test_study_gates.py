@@ -39,6 +39,14 @@ def test_local_search_finds_what_random_members_miss() -> None:
     assert found.seen < 20_000
 
 
+def test_a_quantity_bounded_from_both_sides_is_looked_for_at_both_ends() -> None:
+    widths = tuple(choice(64, 32, 16, 8, name=f"w{i}", labels=("a", "b", "c", "d")) for i in range(12))
+    space = Space("deep", inputs=Image(1, 8), network=Sequential(Flatten(), *(Linear(w) for w in widths), Linear(10)))
+    least = space.decode(dict.fromkeys(space.sample(0).decisions, "d")).cost().macs
+    budgets = (at_most("macs", least), at_least("macs", 100))
+    assert gates.find_ranges(space, budgets, seed=0).to_json()["macs"][0] == least
+
+
 def _least(space: Space) -> dict[str, int]:
     return dict.fromkeys(space.sample(0).decisions, 8)
 
@@ -74,7 +82,10 @@ def test_broken_budgets_are_told_in_one_sentence() -> None:
 
 
 def test_the_closest_member_is_named() -> None:
-    message = "budget macs >= 5,000: no member of the space 'x' meets it; the most found in 7 members is 4,000; lower"
+    message = (
+        "budget macs >= 5,000: no member of the space 'x' was found to meet it; the most found in 7 members is 4,000; "
+        "lower"
+    )
     with pytest.raises(BudgetError, match=message):
         gates.check_budgets((at_least("macs", 5_000),), {"macs": [10, 4_000]}, "x", 7)
 

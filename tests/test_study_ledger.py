@@ -208,6 +208,16 @@ def test_a_ledger_is_private_and_opens_again(tmp_path: Path) -> None:
             again.note("x")
 
 
+@pytest.mark.parametrize("name", ["100%20", "a?b", "a#b", "größe &c"])
+def test_a_store_may_have_any_name(tmp_path: Path, name: str) -> None:
+    with Ledger(tmp_path / name) as made:
+        made.add(trial(0), ARCHITECTURE)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name / FILE).stat().st_size > 0
+    with Ledger(tmp_path / name, create=False, readonly=True) as again:
+        assert again.trial(0).number == 0
+
+
 def test_reading_while_another_process_writes(ledger: Ledger) -> None:
     with Ledger(ledger.store, create=False, readonly=True) as reader:
         ledger.add(trial(0), ARCHITECTURE)
@@ -267,3 +277,15 @@ def test_a_refused_trial_is_finished_at_once(ledger: Ledger) -> None:
     assert ledger.architecture(found) is None
     with pytest.raises(StoreError, match="trial 5 is not recorded; `status` lists the numbers"):
         ledger.trial(5)
+
+
+def test_a_ledger_damaged_in_the_middle_is_a_clear_error(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "s") as ledger:
+        for number in range(200):
+            ledger.add(TrialRow(number, "pruned", decisions={"width": number}))
+    file = tmp_path / "s" / "ledger.sqlite"
+    data = bytearray(file.read_bytes())
+    data[8_192:] = b"\xff" * (len(data) - 8_192)
+    file.write_bytes(bytes(data))
+    with pytest.raises(StoreError, match=r"the ledger cannot be read \(.*\); it is damaged"):
+        Ledger(tmp_path / "s", create=False, readonly=True).trials()

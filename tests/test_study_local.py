@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -124,6 +125,28 @@ def test_training_stands_still_while_a_latency_is_measured(executor: LocalExecut
         outcome = executor.poll(None)
     assert outcome[0].value
     assert outcome[0].value["gap_s"] >= 0.5
+
+
+def test_an_earlier_pause_does_not_stand_for_a_later_one(executor: LocalExecutor, tmp_path: Path) -> None:
+    executor.prepare_measuring()
+    executor.submit("train", {"do": "sleep", "seconds": 30}, log=tmp_path / "log.txt")
+    executor.measure("first", {"do": "add", "numbers": [1]}, log=tmp_path / "log.txt")
+    server = executor._slots[0]._process.pid
+    os.kill(server, signal.SIGSTOP)  # it answers late
+    threading.Timer(0.5, os.kill, (server, signal.SIGCONT)).start()
+    started = time.monotonic()
+    executor.measure("second", {"do": "add", "numbers": [1]}, log=tmp_path / "log.txt")
+    assert time.monotonic() - started >= 0.4
+
+
+def test_stopping_kills_what_runs_and_keeps_what_was_done(executor: LocalExecutor, tmp_path: Path) -> None:
+    executor.submit("job", {"do": "sleep", "seconds": 600}, log=tmp_path / "log.txt")
+    assert executor.stop() == []
+    assert executor.free == 1
+    executor.submit("job", {"do": "add", "numbers": [1]}, log=tmp_path / "log.txt")
+    while executor.busy:
+        executor._listen(1.0)
+    assert [outcome.id for outcome in executor.stop()] == ["job"]
 
 
 def test_a_probe_that_never_returns_is_stopped(executor: LocalExecutor, tmp_path: Path) -> None:

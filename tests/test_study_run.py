@@ -16,7 +16,7 @@ from nasengine.errors import StoreError, StudyError
 from nasengine.search import SuccessiveHalving, at_most, minimize
 from nasengine.study import Front, Ledger, open_store
 from nasengine.study.loop import Run
-from nasengine.study.rows import COMPLETE, FAILED, INFEASIBLE, PRUNED
+from nasengine.study.rows import COMPLETE, FAILED, INFEASIBLE, PRUNED, RUNNING
 from nasengine.train import AdamW, Recipe
 
 
@@ -230,6 +230,40 @@ def test_a_time_limit_leaves_a_study_that_continues(tmp_path: Path) -> None:
     study.run(trials=sum(row.entered for row in begun), timeout=60, progress=False)
     assert {row.status for row in Ledger(tmp_path / "s").trials()} <= {COMPLETE, INFEASIBLE}
     assert [row.decisions for row in Ledger(tmp_path / "s").trials()][: len(begun)] == [row.decisions for row in begun]
+
+
+def test_a_time_limit_that_meets_busy_workers_still_finishes_the_front(tmp_path: Path) -> None:
+    store = tmp_path / "s"
+    toys.study(store, epochs=1, rungs=toys.FullTraining()).run(trials=2, progress=False)
+    with Ledger(store) as ledger, ledger._engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM finals")
+    study = toys.study(store, epochs=1, rungs=toys.FullTraining(), widths=())
+    held = Run.go
+
+    def go(run: Run) -> None:
+        """Time is over just after the workers got their trials."""
+        run._fill()
+        assert run._executor.busy == 2
+        run.limits = replace(run.limits, deadline=0.0)
+        held(run)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "go", go)
+        front = study.run(trials=8, workers=2, timeout=60, progress=False)
+    assert all(member.test_metrics for member in front)
+    rows = Ledger(store).trials()
+    assert all(row.owner == "" for row in rows)
+    assert {row.status for row in rows} <= {RUNNING, COMPLETE}
+
+
+def test_a_ledger_may_lie_in_another_database(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'elsewhere.sqlite'}"
+    study = toys.study(tmp_path / "s", epochs=1, url=url)
+    front = study.run(trials=2, progress=False)
+    assert len(front) >= 1
+    assert len(study.trials) >= 2
+    assert open_store(tmp_path / "s", url=url).status()["trials"] == len(study.trials)
+    assert not (tmp_path / "s" / "ledger.sqlite").exists()
 
 
 def test_a_finished_rung_that_was_not_recorded_is_found_and_not_trained_again(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def frame(**columns: Any) -> pd.DataFrame:
             'regression wants numbers; got dtype <U1; say kind="classif',
         ),
         (X, X[:, :, None], {"kind": "regression"}, r"targets of shape \(N,\) or \(N, K\); got \(30, 2, 1\)"),
-        (X, None, {}, r"y is missing; pass Arrays\(x, y, ...\) or a Dataset"),
+        (X, None, {}, r"^y: no targets are given; pass Arrays\(x, y, ...\) or a Dataset"),
         (X, 3, {}, "one target an example is needed; got a single value 3"),
         (
             X.astype(complex),

@@ -12,8 +12,11 @@ def named_parts(blocks: tuple[Block, ...], named: dict[str, Block], place: str) 
     """Names of parts: places for the positional ones, then the keywords.
 
     Raises:
-        SpaceError: a name that is not a Python identifier, or that torch modules already have.
+        SpaceError: a list of parts, or a name that is not a Python identifier, or that torch modules already have.
     """
+    for listed in blocks:
+        if isinstance(listed, list):
+            raise SpaceError(f"{place}: parts are given one by one; got a list; write {place.capitalize()}(*blocks)")
     for name in named:
         if not name.isidentifier() or not is_name(name):
             raise SpaceError(

@@ -1,7 +1,6 @@
 """An architecture's graph as an SVG that a person can read: boxes, frames, skip connections, shapes, costs.
 
-Pure text: no layout program, no fonts measured, no script, no reference to anything outside the file. Every
-    name in the
+Pure text: no layout program, no fonts measured, no script, no reference to anything outside the file. Every name in the
 graph is escaped. Arrow heads are shapes, not markers, so that several drawings can share one page.
 """
 

@@ -1,7 +1,6 @@
 """The report of a study: one offline HTML file made from its record.
 
-Sections say what a reader asks first: what came of it, the front, how it got there, what was refused and
-    why, how
+Sections say what a reader asks first: what came of it, the front, how it got there, what was refused and why, how
 latency was measured, the networks themselves, and every setting needed to do it again.
 """
 

@@ -8,6 +8,7 @@ leaves the page. Text is escaped where it is placed (`esc`); JSON cannot close i
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import html
 import os
@@ -147,6 +148,8 @@ def write_text(path: str | Path, text: str) -> Path:
         partial.write_text(text, encoding="utf-8", newline="\n")
         partial.replace(target)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise unwritable(target, error) from error
     return target
 

@@ -83,7 +83,8 @@ class View:
 
     Attributes:
         next_number: the number that the first proposal will get; proposals are numbered without gaps from it.
-        trials: all trials by number. Samplers that keep what they are told need not read it.
+        trials: trials by number, from callers that offer them; a study leaves it empty, since it tells its sampler
+            every change.
         remaining: how many more trials the study will start; None without a limit.
     """
 

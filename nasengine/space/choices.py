@@ -123,7 +123,7 @@ def choice(*options: T, name: str | None = None, labels: Sequence[Label] | None 
         labels: what decisions are called; needed where two options carry the same tag.
 
     Raises:
-        SpaceError: no option, or labels that are missing or not distinct.
+        SpaceError: no option, one list of options, or labels that are missing or not distinct.
 
     Example:
         >>> choice(3, 5, 7)
@@ -132,6 +132,8 @@ def choice(*options: T, name: str | None = None, labels: Sequence[Label] | None 
     place = f"choice {name!r}" if name else "choice"
     if not options:
         raise SpaceError(f"{place}: at least one option is needed; got none; write choice(a, b, ...)")
+    if len(options) == 1 and isinstance(options[0], list):
+        raise SpaceError(f"{place}: options are given one by one; got one list; write choice(*{options[0]!r})")
     if labels is not None and len(labels) != len(options):
         raise SpaceError(f"{place}: one label an option; got {len(labels)} labels for {len(options)} options")
     frozen = tuple(freeze(o, place, "options") for o in options)

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from importlib import import_module
 from typing import Any, ClassVar, Self, TypeVar, cast, dataclass_transform
 
@@ -24,6 +25,8 @@ _REGISTRY: dict[str, type[Spec]] = {}
 _ROOMS = tuple(f"nasengine.{room}" for room in ("graph", "blocks", "hardware", "search", "train", "tasks"))
 """Where the built-in tags are defined: imported when a record names a tag that nothing imported has."""
 _SCALARS = (str, bool, int, float, type(None))
+_KINDS: dict[str, type] = {"str": str, "bool": bool, "int": int, "float": float}
+_KIND_NAMES = {"str": "text", "bool": "True or False", "int": "a whole number", "float": "a number"}
 
 
 class Open:
@@ -45,6 +48,7 @@ class Spec:
             frozen = freeze(value, type(self).__name__, name)
             if frozen is not value:
                 object.__setattr__(self, name, frozen)
+        check_kinds(self)
         if not is_open(self):
             self.validate()
 
@@ -151,6 +155,33 @@ def field_names(cls: type[Spec]) -> tuple[str, ...]:
     if names is None:
         raise SpaceError(f"{cls.__qualname__}: a spec class needs a tag; decorate it with @tagged or @block")
     return names
+
+
+def check_kinds(spec: Spec) -> None:
+    """Refuse a number, truth value or text where the annotation names another of them; an int may stand for a float.
+
+    What is chosen later is not looked at here: it goes to ``validate`` as it is.
+
+    Raises:
+        SpaceError: the value is of another kind.
+    """
+    for name, kind in _plain_fields(type(spec)):
+        value = getattr(spec, name)
+        if type(value) in _KINDS.values() and not (
+            type(value) is _KINDS[kind] or (kind, type(value)) == ("float", int)
+        ):
+            raise SpaceError(f"{spec.tag}.{name}: {_KIND_NAMES[kind]} is wanted; got {value!r}")
+
+
+@cache
+def _plain_fields(cls: type[Spec]) -> tuple[tuple[str, str], ...]:
+    """(name, kind) of the fields whose annotation is one plain kind."""
+    kinds = [
+        (f.name, f.type if isinstance(f.type, str) else f.type.__name__)
+        for f in fields(cast(Any, cls))
+        if isinstance(f.type, (str, type))
+    ]
+    return tuple((name, kind) for name, kind in kinds if kind in _KINDS)
 
 
 def freeze(value: Any, owner: str, field: str) -> Any:

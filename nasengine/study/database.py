@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 
@@ -56,9 +57,10 @@ def _check_path(path: Path, create: bool) -> None:
 
 
 def _sqlite(path: Path, readonly: bool) -> sa.Engine:
-    name = f"file:{path.resolve().as_posix().replace('?', '%3f').replace('#', '%23')}?uri=true"
-    name += _reading(path) if readonly else ""
-    engine = sa.create_engine(f"sqlite+pysqlite:///{name}", connect_args={"timeout": BUSY_S})
+    # Made from its parts: SQLAlchemy would decode a URL's text once more than SQLite, and miss a folder named a?b.
+    query = {"uri": "true", **(_reading(path) if readonly else {})}
+    url = sa.URL.create("sqlite+pysqlite", database=f"file:{quote(path.resolve().as_posix())}", query=query)
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_S})
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
@@ -83,12 +85,12 @@ def _sqlite(path: Path, readonly: bool) -> sa.Engine:
     return engine
 
 
-def _reading(path: Path) -> str:
+def _reading(path: Path) -> dict[str, str]:
     """Reading needs the shared-memory file beside the database; in a folder that cannot be written there is none, and
     nobody can be writing either."""
     log = path.with_name(f"{path.name}-wal")
     still = not os.access(path.parent, os.W_OK) and not (log.is_file() and log.stat().st_size)
-    return "&mode=ro&immutable=1" if still else "&mode=ro"
+    return {"mode": "ro", "immutable": "1"} if still else {"mode": "ro"}
 
 
 def _create(engine: sa.Engine) -> None:

@@ -63,8 +63,10 @@ def load_file(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except NasError:
+        del sys.modules[name]
         raise
     except Exception as error:
+        del sys.modules[name]
         line = next((f"line {tb.lineno}" for tb in _frames(error) if tb.filename == str(path.resolve())), "import")
         raise StudyError(f"{path}: the file cannot be run; {line}: {type(error).__name__}: {error}") from error
     return module

@@ -26,8 +26,8 @@ def finish(run: Run, executor: LocalExecutor) -> list[str]:
             if outcome.value is None:
                 troubles[number] = f"trial {number}: its final figures are missing: {outcome.reason}"
                 run.state.ledger.note("final failed", number, reason=outcome.reason)
-            else:
-                _record(run, executor, number, outcome.value)
+            elif trouble := _record(run, executor, number, outcome.value):
+                troubles[number] = trouble
     return list(troubles.values())
 
 
@@ -53,11 +53,16 @@ def _submit(run: Run, executor: LocalExecutor, number: int) -> None:
     executor.submit(str(number), job, modules=run.modules(number), log=log)
 
 
-def _record(run: Run, executor: LocalExecutor, number: int, value: dict[str, Any]) -> None:
-    row, profile, over = run.state.trials[number], None, ""
+def _record(run: Run, executor: LocalExecutor, number: int, value: dict[str, Any]) -> str:
+    """Record a member's final figures; what is missing among them, as a sentence."""
+    row, profile, over, trouble = run.state.trials[number], None, "", ""
     if run.definition.measures_latency:
-        profile = measure(run, executor, number).value
-        if profile is not None:
+        outcome = measure(run, executor, number)
+        profile = outcome.value
+        if profile is None:
+            trouble = f"trial {number}: its latency could not be measured again: {outcome.reason}"
+        else:
             _, over = gates.broken(run.definition.budgets, {LATENCY: float(profile["median_ms"])})
     told = {name: value[name] for name in ("metrics", "artifacts", "preparation")}
     run.state.ledger.put_final(FinalRow(row.key, number, profile=profile, over_budget=over, **told))
+    return trouble

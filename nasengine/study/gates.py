@@ -81,10 +81,10 @@ def find_ranges(space: Space, budgets: Sequence[Budget], seed: int) -> Ranges:
     if not ranges.seen:
         assert first is not None
         raise first
-    wanted = dict.fromkeys([*(b.name for b in budgets if b.name != LATENCY), "macs"])
-    for name in wanted:
-        low = not any(b.name == name and b.sense == "at_least" for b in budgets)
-        _search(space, ranges, lambda m, n=name, s=1 if low else -1: s * m.known[n], rng)  # type: ignore[misc]
+    wanted = dict.fromkeys([*((b.name, b.sense) for b in budgets if b.name != LATENCY), ("macs", "at_most")])
+    for name, sense in wanted:  # a quantity bounded from both sides is looked for at both ends
+        sign = 1 if sense == "at_most" else -1
+        _search(space, ranges, lambda m, n=name, s=sign: s * m.known[n], rng)  # type: ignore[misc]
     check_budgets([b for b in budgets if b.name != LATENCY], ranges.to_json(), space.name, ranges.seen)
     return ranges
 
@@ -100,8 +100,8 @@ def check_budgets(budgets: Iterable[Budget], found: dict[str, list[float]], spac
         best, word = (low, "least") if budget.sense == "at_most" else (high, "most")
         if not budget.met(best):
             raise BudgetError(
-                f"budget {budget}: no member of the space {space!r} meets it; the {word} found in {seen:,} members is "
-                f"{best:,.6g}; {'raise' if word == 'least' else 'lower'} the budget, or widen the space"
+                f"budget {budget}: no member of the space {space!r} was found to meet it; the {word} found in "
+                f"{seen:,} members is {best:,.6g}; {'raise' if word == 'least' else 'lower'} the budget, or widen the space"
             )
 
 

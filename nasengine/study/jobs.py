@@ -62,6 +62,8 @@ def _rung(job: Job, report: Report) -> Value:
     done = completed(folder, job["key"], job["rung"])
     if done is not None:
         return done
+    for partial in folder.glob(".*.tmp"):  # of a process that was killed while it wrote; nobody else writes here now
+        partial.unlink(missing_ok=True)
     graph, task, device = _graph(job), _task(job), _device(job).torch_device()
     recipe = spec_from_json(job["recipe"])
     assert isinstance(recipe, Recipe)

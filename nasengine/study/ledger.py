@@ -2,7 +2,7 @@
 
 Every write is one transaction that changes a row and appends an entry to the journal (``events``). Sequence numbers
 give the order, never clocks. Each entry holds the digest of the row it wrote and a hash chained to the entry before,
-so that damage which the database cannot see is seen. Nothing read from a ledger is executed or unpickled.
+so that damage which the database cannot see can be found out. Nothing read from a ledger is executed or unpickled.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Ledger:
 
     def meta(self) -> dict[str, Any]:
         """What the study is: format, space, task, recipe, objectives, budgets, device, seed, versions, ranges, ..."""
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             return {str(row.key): row.value for row in connection.execute(sa.select(schema.meta))}
 
     def trials(self) -> list[TrialRow]:
@@ -217,8 +217,19 @@ class Ledger:
     def _rows(self, kind: type[R], table: sa.Table, order: Any, *where: Any) -> list[R]:
         order = order if isinstance(order, tuple) else (order,)
         query = sa.select(table).where(*where).order_by(*order)
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             return [kind(**row._mapping) for row in connection.execute(query)]
+
+    @contextmanager
+    def _read(self) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except sa.exc.DatabaseError as problem:
+            raise StoreError(
+                f"{self.store}: the ledger cannot be read ({problem.orig}); it is damaged, or no ledger of a study; "
+                "put back a copy of it, or choose another store"
+            ) from problem
 
     @contextmanager
     def _write(self, *, durable: bool) -> Iterator[sa.Connection]:

@@ -22,7 +22,6 @@ from typing import Any
 from nasengine.errors import StudyError
 
 START_S = 120.0
-ACK_S = 10.0
 STARTS = 3
 _SETTLE_S = 0.02  # kernels already queued on a GPU run out while their process stands still
 
@@ -114,6 +113,14 @@ class LocalExecutor:
             for each in paused:
                 each.send({"do": "resume"})
 
+    def stop(self) -> list[Outcome]:
+        """Kill what trains; the outcomes of jobs that were done before that reached them."""
+        for slot in self._slots:
+            if slot.job is not None:
+                slot.send({"do": "kill"})
+        self._until(lambda: not self.busy, START_S, "to stop")
+        return [outcome for outcome in self.poll(0.0) if outcome.value is not None]
+
     def close(self) -> None:
         """End every process."""
         slots = [*self._slots, *([self._measuring] if self._measuring else [])]
@@ -143,8 +150,8 @@ class LocalExecutor:
         kind = message["is"]
         if kind == "ready":
             slot.ready = True
-        elif kind in ("paused", "resumed"):
-            slot.paused = kind == "paused"
+        elif kind == "paused":
+            slot.pauses -= 1
         elif message.get("id") != slot.job:
             return
         elif kind == "epoch":
@@ -186,8 +193,10 @@ class LocalExecutor:
 
     def _pause(self, slots: Sequence[_Slot]) -> None:
         for slot in slots:
+            slot.pauses += 1
             slot.send({"do": "pause"})
-        self._until(lambda: all(s.paused or s.job is None for s in slots), ACK_S, "to pause")
+        # A server that still loads a trial's data answers when it has: hence no shorter limit than for a start.
+        self._until(lambda: all(not s.pauses or s.job is None for s in slots), START_S, "to pause")
         if slots:
             time.sleep(_SETTLE_S)
 
@@ -226,11 +235,12 @@ class _Slot:
         self.value: dict[str, Any] | None = None
         self.reason = ""
         self.starts = 0
+        self.pauses = 0  # asked for and not yet answered: counted, so that a late answer stands for no later one
         self.start()
 
     def start(self) -> None:
         """Start the server; it answers when its imports are done."""
-        self.ready = self.paused = False
+        self.ready, self.pauses = False, 0
         self._line = b""
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(

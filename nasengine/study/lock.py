@@ -19,6 +19,7 @@ def locked(store: Path) -> Iterator[None]:
         StoreError: another process holds it, or the folder cannot be written.
     """
     try:
+        store.mkdir(parents=True, exist_ok=True, mode=0o700)  # a ledger elsewhere did not make it
         handle = os.open(store / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as problem:
         raise StoreError(

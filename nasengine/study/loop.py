@@ -82,13 +82,20 @@ class Run:
         while self._fill() or self._executor.busy:
             left = self.limits.deadline - time.monotonic()
             if left <= 0:
-                self.ended = "the time limit was reached; the same command continues"
+                self._stop()
                 return
             for outcome in self._executor.poll(min(left, BEAT_S)):
                 self._settle(outcome)
             self._renew()
             self._watch(self)
         self._prune()
+
+    def _stop(self) -> None:
+        """Time is over: what trains stops where it is and stays on record as running, for the next run to take up."""
+        self.ended = "the time limit was reached; the same command continues"
+        for outcome in self._executor.stop():
+            self._settle(outcome)
+        self.state.ledger.release()
 
     # --- what next -----------------------------------------------------------------------------------------------
 
@@ -184,7 +191,7 @@ class Run:
             return _refused(row, "types", str(error)), None
         recipe = definition.recipe_of(architecture)
         searched = None if architecture.recipe is None else recipe.to_json()
-        row = replace(row, graph_id=screened.id, known=gates.known_of(architecture), seed=recipe.seed, recipe=searched)
+        row = replace(row, graph_id=screened.id, known=dict(screened.cost.to_json()), seed=recipe.seed, recipe=searched)
         violations, reason = gates.broken(definition.budgets, dict(row.known))
         if violations:
             return _refused(row, "cost", reason, violations=violations), None

@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def open_store(path: str | Path) -> Store:
-    """The study recorded in a folder.
+def open_store(path: str | Path, *, url: str | None = None) -> Store:
+    """The study recorded in a folder, or, for one that was made with a ``url``, in the database of that URL.
 
     Raises:
         StoreError: there is no study, or it cannot be read.
     """
-    return Store(path)
+    return Store(path, url=url)
 
 
 class Store:
     """What a study recorded so far; each reading opens the ledger anew, so it is never stale."""
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, *, url: str | None = None) -> None:
+        self.path, self._url = Path(path), url
         self._ledger().close()
 
     def __repr__(self) -> str:
@@ -105,7 +105,7 @@ class Store:
         return table if table.empty else table.astype({"same_as": "Int64"}).set_index("number")
 
     def _ledger(self) -> Ledger:
-        return Ledger(self.path, create=False, readonly=True)
+        return Ledger(self.path, url=self._url, create=False, readonly=True)
 
 
 def _standing(row: TrialRow) -> str:

@@ -14,14 +14,14 @@ from nasengine.errors import BudgetError, StudyError
 from nasengine.hardware import Device
 from nasengine.search import LATENCY, Budget, Objective, Rungs, Sampler, SuccessiveHalving, make_sampler, replay
 from nasengine.search.samplers import SamplerFactory
-from nasengine.space import Space, Spec
+from nasengine.space import Architecture, Space, Spec
 from nasengine.space.spec import is_open
 from nasengine.study import gates
 from nasengine.study.definition import Definition
 from nasengine.study.finals import finish
 from nasengine.study.front import Front
 from nasengine.study.ledger import Ledger
-from nasengine.study.local import LocalExecutor, Setup
+from nasengine.study.local import LocalExecutor, Outcome, Setup
 from nasengine.study.lock import locked
 from nasengine.study.loop import Limits, Run
 from nasengine.study.parts import Importable, pieces
@@ -57,9 +57,9 @@ class Study:
         rungs: how candidates are stopped early; by default one in three goes on from each of three rungs.
         store: the study's folder; the same definition and store resume.
         seed: of the search. Training is seeded by ``recipe.seed``.
-        trials, workers: what :meth:`run` does when it is not told otherwise.
         trials, workers: what :meth:`run` and ``nasengine run`` use when they are not told.
-        url: an SQLAlchemy URL for the ledger, when it shall not be SQLite in the store.
+        url: an SQLAlchemy URL for the ledger, when it shall not be SQLite in the store; then :func:`open_store` needs
+            it too.
 
     Raises:
         StudyError: objectives, budgets or rungs that make no study.
@@ -91,20 +91,23 @@ class Study:
         _expect("space", space, Space, "Space(...)")
         _expect("task", task, Task, "a task such as tasks.Digits()")
         joined, fixed = _joined(space, recipe)
+        rungs, device = SuccessiveHalving() if rungs is None else rungs, Device() if device is None else device
+        if not hasattr(rungs, "rung_epochs"):
+            raise StudyError(f"Study: rungs is SuccessiveHalving() or FullTraining(); got {rungs!r}")
+        _expect("device", device, Device, 'Device("cpu")')
         self.definition = Definition(
             joined,
             task,
             fixed,
             _all("objectives", objectives, Objective, 'maximize("accuracy")'),
             _all("budgets", budgets, Budget, 'at_most("params", 500_000)'),
-            device or Device(),
-            rungs or SuccessiveHalving(),
+            device,
+            rungs,
             seed,
         )
         self.definition.check()
         self.store = Path(store)
         self._sampler, self._url = sampler, url
-        self._trials, self._workers = trials, workers
         _check_counts(trials=trials, workers=workers)
         self._trials, self._workers = trials, workers
 
@@ -119,12 +122,12 @@ class Study:
     @property
     def trials(self) -> pd.DataFrame:
         """One row a trial recorded so far, units in the column names."""
-        return open_store(self.store).trials
+        return open_store(self.store, url=self._url).trials
 
     @property
     def front(self) -> Front:
         """The front of what is recorded so far."""
-        return open_store(self.store).front()
+        return open_store(self.store, url=self._url).front()
 
     def run(
         self,
@@ -154,9 +157,6 @@ class Study:
         """
         trials = self._trials if trials is None else trials
         workers = self._workers if workers is None else workers
-        trials, workers = self._trials if trials is None else trials, self._workers if workers is None else workers
-        if trials is None:
-            raise StudyError("run: say how many candidates to train, run(trials=50) or Study(..., trials=50)")
         _check_counts(trials=trials, workers=workers, threads=threads)
         deadline = math.inf if timeout is None else time.monotonic() + _positive("timeout", timeout)
         self.definition.device.check()
@@ -261,7 +261,7 @@ class Study:
         return [min(found), max(found)]
 
 
-def probe(executor: LocalExecutor, definition: Definition, architecture: Any, log: Path) -> Any:
+def probe(executor: LocalExecutor, definition: Definition, architecture: Architecture, log: Path) -> Outcome:
     """Measure a member before the study starts."""
     device = definition.device.to_json()
     job = {

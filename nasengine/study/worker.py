@@ -73,7 +73,7 @@ class Server:
         while True:
             for key, _ in self._selector.select():
                 if not self._handle(key.fd):
-                    self._kill()
+                    self._end()
                     return
             self._reap()
 
@@ -198,6 +198,12 @@ class Server:
     def _kill(self) -> None:
         if self._child is not None and self._child.ended is None:
             _signal(self._child.pid, signal.SIGKILL)
+
+    def _end(self) -> None:
+        """Kill the child and take its exit status, so that no zombie is left where nobody else collects it."""
+        self._kill()
+        if self._child is not None and self._child.ended is None:
+            os.waitpid(self._child.pid, 0)
 
     def _split(self, fd: int, data: bytes) -> list[bytes]:
         """Whole lines; the rest waits for its end."""

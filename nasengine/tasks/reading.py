@@ -28,10 +28,10 @@ def read_examples(x: Any, y: Any, place: str) -> Examples:
     """
     if isinstance(x, Dataset):
         if y is not None:
-            raise TaskError(f"{place}: a Dataset yields (x, y) pairs itself; pass it alone, without y")
+            raise TaskError(f"{place}y: a Dataset yields (x, y) pairs itself; pass it alone, without y")
         x, y = _materialise(x, place)
     elif y is None:
-        raise TaskError(f"{place}: y is missing; pass Arrays(x, y, ...) or a Dataset that yields (x, y) pairs")
+        raise TaskError(f"{place}y: no targets are given; pass Arrays(x, y, ...) or a Dataset that yields (x, y) pairs")
     named = x if isinstance(x, Mapping) else {SINGLE_INPUT: x}
     inputs = {name: _features(value, _where(place, name)) for name, value in named.items()}
     targets = to_array(y, f"{place}y")
