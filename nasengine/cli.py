@@ -263,6 +263,9 @@ def _show_front(front: Front, as_json: bool, *, title: str) -> None:
     if as_json:
         sys.stdout.write(table.to_json(orient="records") + "\n")
         return
+    if not front:
+        console.print(f"{title} is empty: no trial is complete and within every budget; `nasengine status` counts them")
+        return
     names = [objective.name for objective in front.record.objectives]
     wanted = [c for c in table.columns if any(c.removeprefix("test_").startswith(name) for name in names)]
     shown = Table(title=title, title_justify="left", caption="all columns: --json", caption_justify="left")

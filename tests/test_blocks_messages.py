@@ -218,6 +218,10 @@ SPECS: list[tuple[Any, str]] = [
     (lambda: Permute((1, 0), "Q?"), r"permute\.axes: one letter an axis, of .*; got 'Q\?'"),
     (lambda: Upsample(mode="cubic"), r"upsample\.mode: 'nearest' or 'linear'.*got 'cubic'"),
     (lambda: Zero(0), r"zero: stride >= 1 and channels >= 1; got stride=0, channels=None"),
+    (
+        lambda: Sequential([ReLU(), ReLU()]),  # type: ignore[arg-type]
+        r"sequential: parts are given one by one; got a list; write Sequential\(\*blocks\)",
+    ),
     (lambda: Sequential(train=ReLU()), r"sequential\.train: .* got 'train'; write train_=\.\.\. instead"),
     (
         lambda: Branches(**{"a.b": ReLU()}),

@@ -54,6 +54,12 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_an_empty_front_says_so(tmp_path: Path) -> None:
+    text = nasengine("run", write_study(tmp_path), "--timeout", "0.1", cwd=tmp_path)
+    assert "The front of store is empty: no trial is complete and within every budget" in text
+    assert nasengine("front", "store", "--json", cwd=tmp_path).strip() == "[]"
+
+
 def test_status_and_front_read_the_store(done: Path) -> None:
     assert re.search(r"complete\s*│\s*\d", nasengine("status", "store", cwd=done))
     counts = json.loads(nasengine("status", "store", "--json", cwd=done))

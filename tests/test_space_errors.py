@@ -41,6 +41,10 @@ DEFINITIONS: dict[str, tuple[Callable[[], Any], str]] = {
     "empty choice": (lambda: choice(), "choice: at least one option is needed; got none; write choice(a, b, ...)"),
     "empty choice with a name": (lambda: choice(name="k"), "choice 'k': at least one option is needed; got none"),
     "options in a list": (lambda: choice([3, 5]), "choice: options are given one by one; got one list; write choice(*[3, 5])"),
+    "text for a whole number": (lambda: Checked("wide"), "test_checked.width: a whole number is wanted; got 'wide'"),  # type: ignore[arg-type]
+    "a fraction for a whole number": (lambda: Checked(1.5), "test_checked.width: a whole number is wanted; got 1.5"),  # type: ignore[arg-type]
+    "True for a whole number": (lambda: Checked(True), "test_checked.width: a whole number is wanted; got True"),
+    "a tuple for a whole number": (lambda: Checked((1, 2)), "test_checked.width: a whole number is wanted; got (1, 2)"),  # type: ignore[arg-type]
     "labels that do not count": (lambda: choice(1, 2, labels=("a",)), "choice: one label an option; got 1 labels for 2 options"),
     "equal labels": (lambda: choice(1, 1), "choice: options need distinct labels; 1 comes twice; pass labels=(...), one an option"),
     "equal tags": (lambda: choice(Leaf(1), Leaf(2), name="op"), "choice 'op': options need distinct labels; 'test_leaf' comes twice"),

@@ -288,6 +288,7 @@ def test_a_finished_rung_that_was_not_recorded_is_found_and_not_trained_again(tm
 def test_a_member_is_taken_home_with_parity_and_a_card(done: tuple[Front, Path], tmp_path: Path) -> None:
     member = done[0].best("accuracy")
     folder = member.export(tmp_path / "net", formats=("safetensors", "source"))
+    assert (member.export(tmp_path / "one", formats="source") / "network.py").is_file()
     assert {"network.safetensors", "network.py", "architecture.json", "export.json", "MODEL_CARD.md"} <= {
         path.name for path in folder.iterdir()
     }

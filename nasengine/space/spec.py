@@ -158,18 +158,18 @@ def field_names(cls: type[Spec]) -> tuple[str, ...]:
 
 
 def check_kinds(spec: Spec) -> None:
-    """Refuse a number, truth value or text where the annotation names another of them; an int may stand for a float.
+    """Refuse a value whose field is annotated ``int``, ``float``, ``bool`` or ``str`` and is something else.
 
-    What is chosen later is not looked at here: it goes to ``validate`` as it is.
+    An int may stand for a float. What is chosen later is not looked at: it goes to ``validate`` as it is.
 
     Raises:
         SpaceError: the value is of another kind.
     """
-    for name, kind in _plain_fields(type(spec)):
+    for name, kind in _plain_fields(type(spec)):  # type: ignore[arg-type]  # mypy takes a class for its instances
         value = getattr(spec, name)
-        if type(value) in _KINDS.values() and not (
-            type(value) is _KINDS[kind] or (kind, type(value)) == ("float", int)
-        ):
+        if value is None or isinstance(value, Open):
+            continue
+        if type(value) is not _KINDS[kind] and (kind, type(value)) != ("float", int):
             raise SpaceError(f"{spec.tag}.{name}: {_KIND_NAMES[kind]} is wanted; got {value!r}")
 
 

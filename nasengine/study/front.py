@@ -77,7 +77,7 @@ class Member:
         """
         from nasengine.study.takehome import take_home
 
-        return take_home(self, path, tuple(formats))
+        return take_home(self, path, (formats,) if isinstance(formats, str) else tuple(formats))
 
 
 class Front(Sequence[Member]):

@@ -101,7 +101,8 @@ def check_budgets(budgets: Iterable[Budget], found: dict[str, list[float]], spac
         if not budget.met(best):
             raise BudgetError(
                 f"budget {budget}: no member of the space {space!r} was found to meet it; the {word} found in "
-                f"{seen:,} members is {best:,.6g}; {'raise' if word == 'least' else 'lower'} the budget, or widen the space"
+                f"{seen:,} members is {best:,.6g}; {'raise' if word == 'least' else 'lower'} the budget, "
+                "or widen the space"
             )
 
 
