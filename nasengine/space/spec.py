@@ -48,9 +48,13 @@ class Spec:
             frozen = freeze(value, type(self).__name__, name)
             if frozen is not value:
                 object.__setattr__(self, name, frozen)
+        try:
+            if not is_open(self):
+                self.validate()  # first: a class says what is wrong with its own fields best
+        except TypeError:  # it compared what cannot be compared
+            check_kinds(self)
+            raise
         check_kinds(self)
-        if not is_open(self):
-            self.validate()
 
     @classmethod
     def closed(cls, values: tuple[Any, ...]) -> Self:
