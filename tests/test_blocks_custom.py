@@ -145,6 +145,26 @@ def test_a_class_of_a_script_is_refused(tmp_path: Path) -> None:
     assert "move it to the top level of a .py file and import it" in done.stderr
 
 
+def test_a_block_lives_where_it_is_made_not_where_its_module_is(tmp_path: Path) -> None:
+    (tmp_path / "my_parts.py").write_text(
+        "from torch import nn\nfrom nasengine.blocks import block_from_module\nSoft = block_from_module(nn.Softsign)\n"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from torch import nn\nfrom nasengine import *\nfrom nasengine.blocks import block_from_module\n"
+        "from nasengine.study.parts import Importable\n"
+        "made = block_from_module(nn.Softsign)\n"
+        "try:\n    Importable().modules([('block', made())])\nexcept NasError as error:\n    print(error)\n"
+        "import my_parts\n"
+        "print(Importable().modules([('block', my_parts.Soft())]))\n"
+    )
+    env = {"PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run([sys.executable, str(script)], env=env, capture_output=True, text=True, check=True)
+    refused, found = done.stdout.splitlines()
+    assert "block SoftsignBlock: worker processes import a block by name; it is defined in __main__" in refused
+    assert found == "['my_parts']"  # what a worker must import for the tag to be known, not torch's module
+
+
 def test_a_tag_names_one_class() -> None:
     block_from_module(nn.Softsign, tag="test_softsign")
     with pytest.raises(SpaceError, match=r"tag 'test_softsign': a tag names one class; it is already .*SoftsignBlock"):

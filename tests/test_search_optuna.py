@@ -229,3 +229,9 @@ def test_only_plain_json_is_restorable() -> None:
 def test_a_factory_that_returns_no_sampler_says_so() -> None:
     with pytest.raises(StudyError, match=r"sampler: the factory returns an Optuna sampler; got 3; write lambda seed"):
         OptunaSampler(problem(), lambda seed: 3)  # type: ignore[arg-type, return-value]
+
+
+def test_a_sampler_that_does_not_suit_the_study_says_so() -> None:
+    sampler = OptunaSampler(problem(numeric_space, 2), lambda seed: optuna.samplers.CmaEsSampler(seed=seed))
+    with pytest.raises(StudyError, match=r"sampler: CmaEsSampler cannot propose trial 0 .*multi-objective.*choose"):
+        drive(sampler, {}, 2)

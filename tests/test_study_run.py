@@ -194,17 +194,21 @@ def test_a_searched_recipe_joins_the_space(tmp_path: Path) -> None:
         ("abort", "killed by SIGABRT"),
     ],
 )
-def test_a_trial_that_fails_is_recorded_and_the_study_goes_on(tmp_path: Path, deed: str, reason: str) -> None:
+def test_a_trial_that_fails_is_recorded_and_the_study_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], deed: str, reason: str
+) -> None:
     space = toys.space(4, 8, 12)
     params = space.largest().cost().params
     task = toys.Trouble(deed=deed, params=params)
-    toys.study(tmp_path / "s", space=space, task=task, epochs=1, sampler="exhaustive").run(trials=9, progress=False)
+    toys.study(tmp_path / "s", space=space, task=task, epochs=1, sampler="exhaustive").run(trials=9)
     rows = [row for row in Ledger(tmp_path / "s").trials() if row.same_as is None]
     assert {row.status for row in rows if row.known["params"] != params} == {COMPLETE}
     failed = [row for row in rows if row.known["params"] == params]
     assert [row.status for row in failed] == [FAILED]
     assert failed[0].gate == "training"
     assert failed[0].reason.startswith(reason)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert f"1 failed; the last one, trial {failed[0].number}: {failed[0].reason[:40]}" in printed
 
 
 def test_a_metric_that_is_no_number_fails_its_trial(tmp_path: Path) -> None:

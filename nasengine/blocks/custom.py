@@ -67,7 +67,8 @@ def block_from_module(
 
     Each argument is plain data (a number, a string, None, tuples of them) and may be an open position. The records of
     an architecture hold the tag, ``package.module:Class``, so a process that reads them first imports the module that
-    calls this function. A block so made is taken to give something on zeros, and its twins are never merged.
+    calls this function; a study needs that call at the top level of a module, not in the script that runs. A block so
+    made is taken to give something on zeros, and its twins are never merged.
 
     Args:
         cls: a ``torch.nn.Module`` class importable by name; its ``forward`` takes tensors and gives one or a tuple.
@@ -89,10 +90,13 @@ def block_from_module(
     name = tag or f"{cls.__module__}:{cls.__qualname__}"
     known = _known(name, cls)
     letters = (axes,) if isinstance(axes, str) else tuple(axes)
+    home = _importing()
     if known is not None and (known.output_axes, known.stochastic) == (letters, stochastic):
+        if known.__module__ == "__main__":  # made in a notebook first, then moved to a module as advised
+            known.__module__ = home
         return known
     body: dict[str, Any] = {
-        "__doc__": inspect.getdoc(cls), "__module__": cls.__module__, "__qualname__": f"{cls.__qualname__}Block",
+        "__doc__": inspect.getdoc(cls), "__module__": home, "__qualname__": f"{cls.__qualname__}Block",
         "__annotations__": {}, "module_class": cls, "output_axes": letters, "stochastic": stochastic,
     }  # fmt: skip
     for argument in _arguments(cls):
@@ -100,6 +104,14 @@ def block_from_module(
         default = {} if argument.default is argument.empty else {"default": argument.default}
         body[argument.name] = field(kw_only=argument.kind is argument.KEYWORD_ONLY, **default)
     return block(name)(type(f"{cls.__name__}Block", (ModuleBlock,), body))
+
+
+def _importing() -> str:
+    """The module that runs its top level now: importing it makes the block again, importing the class does not."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_name != "<module>":
+        frame = frame.f_back
+    return "__main__" if frame is None else str(frame.f_globals.get("__name__", "__main__"))
 
 
 def _check_importable(cls: Any) -> None:

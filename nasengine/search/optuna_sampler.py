@@ -32,7 +32,7 @@ from optuna.samplers import (
 from optuna.search_space import IntersectionSearchSpace
 from optuna.trial import TrialState
 
-from nasengine.errors import StudyError
+from nasengine.errors import NasError, StudyError
 from nasengine.search.optuna_study import MemoryStudy, quiet, restorable
 from nasengine.search.samplers import PENDING, Problem, Proposal, TrialView, View, check_values, derived_seed
 from nasengine.space.choices import Choice, Domain, Integer, Uniform
@@ -133,8 +133,16 @@ class OptunaSampler:
         study.fill(number)
         study.sampler = self._make(number, study.sampler)
         before = study.attrs
-        trial = study.ask()
-        architecture = self._problem.space.resolve(lambda path, domain: self._suggest(trial, path, domain))
+        try:
+            trial = study.ask()
+            architecture = self._problem.space.resolve(lambda path, domain: self._suggest(trial, path, domain))
+        except NasError:
+            raise
+        except Exception as error:  # Optuna's samplers, and a user's own, say in many ways that a study is not for them
+            raise StudyError(
+                f"sampler: {type(study.sampler).__name__} cannot propose trial {number} of this study: "
+                f'{type(error).__name__}: {error}; choose another sampler, such as "nsga2", "tpe" or "random"'
+            ) from error
         attrs = self._attributes(study, number, before)
         proposal = Proposal(dict(architecture.decisions), attrs)
         self._trials[number] = TrialView(number, proposal.decisions, "running", attrs=attrs)

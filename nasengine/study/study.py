@@ -26,6 +26,7 @@ from nasengine.study.lock import locked
 from nasengine.study.loop import Limits, Run
 from nasengine.study.parts import Importable, pieces
 from nasengine.study.progress import Watch
+from nasengine.study.rows import FAILED
 from nasengine.study.state import State
 from nasengine.study.store import Store, open_store
 from nasengine.tasks import Task
@@ -323,4 +324,7 @@ def _ending(run: Run, front: Front, troubles: list[str]) -> list[str]:
         f"{state.entered} candidates entered training, {state.next_number - state.entered} were refused or known; "
         f"the front holds {len(front)} network{'' if len(front) == 1 else 's'}."
     )
+    failed = [row for row in state.trials.values() if row.status == FAILED]
+    if failed:
+        lines.append(f"{len(failed)} failed; the last one, trial {failed[-1].number}: {failed[-1].reason}")
     return lines
