@@ -1,11 +1,29 @@
-"""What the tests of blocks share: input types, one case for each way a block can be used, and the checks of a graph."""
+"""What the tests of blocks share: one case for each way a block can be used, and the checks of a graph.
+
+Families add their cases in ``cases/``: a file with the lists ``PRIMITIVES`` and ``COMPOSITES``.
+"""
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
 from typing import Any
 
+import cases
 import torch
+from block_types import (
+    ALL,
+    FEATURES,
+    IMAGE,
+    LAST,
+    NODES,
+    SEQUENCE,
+    SIGNAL,
+    SPATIAL,
+    Case,
+    each,
+)
 from torch.utils.flop_counter import FlopCounterMode
 
 from nasengine.blocks import (
@@ -64,25 +82,6 @@ from nasengine.graph import Block, Graph, TensorType
 from nasengine.graph.module import build, example_inputs
 from nasengine.graph.wiring import lower_block
 from nasengine.space import spec_from_json
-
-IMAGE = TensorType((4, 8, 6), "CHW")
-SIGNAL = TensorType((4, 9), "CL")
-VOLUME = TensorType((4, 5, 6, 5), "CDHW")
-FEATURES = TensorType((12,), "F")
-SEQUENCE = TensorType((5, 12), "TF")
-NODES = TensorType((7, 12), "NF", batched=False)
-JOINED = TensorType((12,), "F", segments=(8, 4))
-ALL = (IMAGE, SIGNAL, VOLUME, FEATURES, SEQUENCE, NODES)
-SPATIAL = (IMAGE, SIGNAL, VOLUME)
-LAST = (FEATURES, SEQUENCE, NODES, JOINED)
-
-Case = tuple[Block, tuple[TensorType, ...]]
-
-
-def each(types: tuple[TensorType, ...], *blocks: Block) -> list[Case]:
-    """Every block on every type."""
-    return [(b, (t,)) for b in blocks for t in types]
-
 
 PRIMITIVES: list[Case] = [
     *each(LAST, Linear(7), Linear(7, bias=False)),
@@ -171,6 +170,12 @@ COMPOSITES: list[Case] = [
     (Cell.of(5, lambda i, j: Conv(4), inputs=2, output="concat"), (IMAGE, IMAGE)),
     *each(SPATIAL, Sequential(Branches(Zero(2, 6), Conv(6, 3, 2), merge="add"))),
 ]
+
+
+for _, _name, _ in pkgutil.iter_modules(cases.__path__):  # one file a family: what it adds to the vocabulary
+    _family = importlib.import_module(f"cases.{_name}")
+    PRIMITIVES += _family.PRIMITIVES
+    COMPOSITES += _family.COMPOSITES
 
 
 def case_name(case: Case) -> str:

@@ -1,7 +1,16 @@
-"""Settings that hold for every test: property tests draw the same examples everywhere, without a clock."""
+"""Settings that hold for every test: property tests draw the same examples everywhere, without a clock.
+
+torchvision's compiled operators are linked against one build of torch. Beside another build they do not load, and
+importing torchvision (and with it timm, and vision models of transformers) fails on the operators it gives shapes to;
+they are declared here then. No test runs them.
+"""
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -13,3 +22,22 @@ settings.register_profile(
 )
 settings.register_profile("search", deadline=None, max_examples=2_000)  # --hypothesis-profile=search looks for new ones
 settings.load_profile("fixed")
+
+
+def declare_operators() -> list[torch.library.Library]:
+    """Declare what torchvision's own library would, where that does not load; kept as long as what is returned."""
+    found = find_spec("torchvision")
+    if found is None or found.origin is None:
+        return []
+    try:
+        for compiled in Path(found.origin).parent.glob("_C*.so"):
+            torch.ops.load_library(compiled)
+        return []
+    except OSError:
+        library = torch.library.Library("torchvision", "DEF")
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        return [library]
+
+
+DECLARED = declare_operators()

@@ -11,6 +11,9 @@ The counters, by name:
   in order, a tensor lives from its making to its last use, views take nothing and nothing is fused or done in place.
 * ``receptive_field``: side, in input positions, of the window that one position of the deepest feature map sees
   through local operations (Araujo et al., 2019, eq. 2); operations that see everything, as global pooling, add none.
+* ``active_params``, ``active_macs``: of these, what one sample uses. They are less than ``params`` and ``macs`` where a
+  router sends each token to a few of many experts, and where a network may leave by an early exit (then they are those
+  of its first exit; :meth:`Graph.only` gives the cost of any other).
 """
 
 from __future__ import annotations
@@ -31,6 +34,8 @@ class Cost:
     param_bytes: int
     peak_activation_bytes: int
     receptive_field: int
+    active_params: int
+    active_macs: int
 
     def to_json(self) -> dict[str, int]:
         """Plain JSON."""
@@ -44,6 +49,8 @@ class Cost:
             self.param_bytes + other.param_bytes,
             max(self.peak_activation_bytes, other.peak_activation_bytes),
             max(self.receptive_field, other.receptive_field),
+            self.active_params + other.active_params,
+            self.active_macs + other.active_macs,
         )
 
 

@@ -15,6 +15,7 @@ from nasengine.graph.cost import POINT, Reach, compose
 from nasengine.graph.tensor import TensorType
 from nasengine.graph.vocabulary import Block, Call, Parameter, Primitive
 
+NOTHING = (0, 0)
 LABEL = 16
 """Bytes of a label. The first is 1 where the operation is pure (no state, not random), so equal uses may be merged."""
 
@@ -59,7 +60,7 @@ class Fragment:
     @staticmethod
     def row(block: Block, inputs: tuple[TensorType, ...], parts: list[tuple[str, Fragment]]) -> Fragment:
         """Fragments one after another: every reading of a row is a join of its parts' readings."""
-        params = macs = param_bytes = 0
+        params = macs = param_bytes = idle_params = idle_macs = 0
         peak = inputs[0].nbytes
         reach: Reach | None = POINT
         clean = True
@@ -69,6 +70,8 @@ class Fragment:
             params += part.params
             macs += part.macs
             param_bytes += part.param_bytes
+            if part.idle != NOTHING:
+                idle_params, idle_macs = idle_params + part.idle[0], idle_macs + part.idle[1]
             peak = max(peak, part.peak())
             clean = clean and part.is_clean and not part.is_ragged
             step = part.reach[0][0]
@@ -82,6 +85,7 @@ class Fragment:
             params=params,
             macs=macs,
             param_bytes=param_bytes,
+            idle=(idle_params, idle_macs),
             reach=((reach,),),
             is_clean=clean,
             is_ragged=reach is None,
@@ -133,6 +137,14 @@ class Fragment:
         if self.call is not None:
             return cast(Primitive, self.block).macs(self.inputs, self.outputs)
         return sum(c.fragment.macs for c in self.calls)
+
+    @cached_property
+    def idle(self) -> tuple[int, int]:
+        """(parameters, MACs) that one sample leaves unused."""
+        if self.call is not None:
+            return cast(Primitive, self.block).idle(self.inputs, self.outputs)
+        params = sum([c.fragment.idle[0] for c in (self.distinct if self.shares else self.calls)])
+        return params, sum([c.fragment.idle[1] for c in self.calls])
 
     @cached_property
     def reach(self) -> tuple[tuple[Reach | None, ...], ...]:

@@ -68,6 +68,17 @@ class Graph:
         """Closed-form cost of this graph as it stands."""
         return cost_of(self.fragment)
 
+    def only(self, output: str) -> Graph:
+        """The graph of one output alone: what a network costs and is that leaves by this exit.
+
+        Raises:
+            SpaceError: no such output.
+        """
+        names = list(self.outputs)
+        if output not in names:
+            raise SpaceError(f"{output!r}: no such output; the graph's outputs are {', '.join(names)}")
+        return Graph(only(self.fragment, names.index(output)), tuple(self.inputs))
+
     def simplify(self) -> Graph:
         """The graph without dead and zero parts: what a study trains, measures and exports."""
         simple = simplify(self.fragment)
@@ -98,7 +109,29 @@ def id_of(simple: Fragment) -> str:
 
 def cost_of(fragment: Fragment) -> Cost:
     """Closed-form cost of a fragment."""
-    return Cost(fragment.params, fragment.macs, fragment.param_bytes, fragment.peak(), 1 + round(fragment.extent))
+    used = only(fragment, 0) if getattr(fragment.block, "exits", False) and len(fragment.outputs) > 1 else fragment
+    return Cost(
+        fragment.params,
+        fragment.macs,
+        fragment.param_bytes,
+        fragment.peak(),
+        1 + round(fragment.extent),
+        used.params - used.idle[0],
+        used.macs - used.idle[1],
+    )
+
+
+def only(fragment: Fragment, output: int) -> Fragment:
+    """The part of a network that one of its outputs depends on."""
+    one = Fragment(
+        fragment.block,
+        fragment.inputs,
+        (fragment.outputs[output],),
+        calls=fragment.calls,
+        refs=(fragment.refs[output],),
+        call=fragment.call,
+    )
+    return simplify(one)
 
 
 def lower_network(network: Network, path: str = "") -> Fragment:
@@ -162,7 +195,7 @@ def _screen(architecture: Architecture) -> Screened:
     if len(ids) == 1 and cost is not None:
         return Screened(ids[0], cost)
     text = "|".join(f"{n}:{net.deployed}:{i}" for (n, net), i in zip(networks, ids, strict=True))
-    return Screened(blake2b(text.encode(), digest_size=16).hexdigest(), cost or Cost(0, 0, 0, 0, 0))
+    return Screened(blake2b(text.encode(), digest_size=16).hexdigest(), cost or Cost(0, 0, 0, 0, 0, 0, 0))
 
 
 def _placed(path: str, error: NasError) -> NasError:

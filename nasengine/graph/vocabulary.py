@@ -138,6 +138,10 @@ class Primitive(Block):
         """Multiply-accumulates for one sample."""
         return 0
 
+    def idle(self, inputs: tuple[TensorType, ...], outputs: tuple[TensorType, ...]) -> tuple[int, int]:
+        """(parameters, MACs) of all of these that one sample leaves unused: the experts it is not routed to."""
+        return 0, 0
+
     def reach(self, *inputs: TensorType) -> Reach:
         """Extent and stride of the local window, along the longest-reaching axis."""
         return POINT

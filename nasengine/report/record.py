@@ -26,6 +26,8 @@ COST_UNITS = {
     "param_bytes": "B",
     "peak_activation_bytes": "B",
     "receptive_field": "px",
+    "active_params": "",
+    "active_macs": "",
     "latency_ms": "ms",
     "train_loss": "",
 }

@@ -36,6 +36,8 @@ WORDS = {
     "peak_activation_bytes": "peak activation memory",
     "latency_ms": "latency",
     "receptive_field": "receptive field",
+    "active_params": "active parameters",
+    "active_macs": "active multiply-adds",
 }
 
 

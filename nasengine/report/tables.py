@@ -18,6 +18,8 @@ METHODS = {
     "param_bytes": f"bytes of the trainable numbers; {CLOSED_FORM}",
     "peak_activation_bytes": f"most bytes of tensors alive at once, forward, one sample; {CLOSED_FORM}",
     "receptive_field": f"input positions that one position of the deepest map sees; {CLOSED_FORM}",
+    "active_params": f"trainable numbers that one sample uses, by routing or at the first exit; {CLOSED_FORM}",
+    "active_macs": f"multiply-adds that one sample uses, by routing or at the first exit; {CLOSED_FORM}",
 }
 
 

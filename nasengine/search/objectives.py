@@ -23,6 +23,8 @@ KNOWN_BEFORE_TRAINING: Mapping[str, str] = {
     "macs": "",
     "param_bytes": "bytes",
     "peak_activation_bytes": "bytes",
+    "active_params": "",
+    "active_macs": "",
     LATENCY: "ms",
 }
 """Quantities known before a network is trained, with their units: closed-form costs and the measured

@@ -135,6 +135,24 @@ class Architecture:
         recipe = None if data.get("recipe") is None else spec_from_json(data["recipe"])
         return Architecture(data["space"], networks, decisions=data.get("decisions", {}), recipe=recipe)
 
+    def with_inputs(self, **inputs: Spec) -> Architecture:
+        """The same networks on inputs of other sizes: ``arch.with_inputs(tokens=Tokens(4096, 32_000))``.
+
+        Every network that takes an input of this name gets the new one.
+
+        Raises:
+            SpaceError: no network takes such an input.
+        """
+        known = {name for net in self.networks.values() for name, _ in net.inputs}
+        unknown = sorted(set(inputs) - known)
+        if unknown:
+            raise SpaceError(f"with_inputs: {unknown[0]!r} is no input; the networks take {', '.join(sorted(known))}")
+        networks = {
+            key: Network(net.body, tuple((name, inputs.get(name, spec)) for name, spec in net.inputs), net.deployed)
+            for key, net in self.networks.items()
+        }
+        return Architecture(self.space, networks, decisions=self.decisions, recipe=self.recipe)
+
     @property
     def fingerprint(self) -> str:
         """SHA-256 (hex) of the networks' JSON: equal specs, equal fingerprint (``id`` says when networks are equal)."""

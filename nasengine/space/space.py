@@ -6,6 +6,7 @@ import random
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from nasengine.errors import DecisionError, SpaceError
@@ -40,7 +41,7 @@ class Space:
         networks: a mapping of names to blocks or :class:`Network` specs (several networks, each with its own inputs,
             deployed or used in training only).
         recipe: an open recipe whose decisions join the space's under ``recipe.``.
-        references: published members, name to decisions.
+        references: published members, name to decisions; a path may be a pattern (see :meth:`select`).
 
     Raises:
         SpaceError: the definition is not well formed (where, and how to mend it).
@@ -73,7 +74,7 @@ class Space:
             name, {"network": network} if network is not None else networks or {}, self.inputs
         )
         self.recipe = recipe
-        self.references = dict(references or {})
+        self._references = dict(references or {})
         check_single_use(self._places(recipe))
         self._registry = Registry()
         self._parts = [self._compile(key, net) for key, net in self.networks.items()]
@@ -125,6 +126,35 @@ class Space:
                 f"{', '.join(list(found.decisions)[:12])}{', ...' if len(found.decisions) > 12 else ''}"
             )
         return found
+
+    def select(self, decisions: Mapping[str, Label]) -> Architecture:
+        """The member that decisions by pattern lead to: ``{"*.kernel": 3, "body.2.*.kernel": 5}``.
+
+        ``*`` stands for anything. A path itself comes before patterns; of patterns that match, the last one holds. A
+        position with one option needs no decision.
+
+        Raises:
+            DecisionError: no pattern matches a position, a label is no option, or a pattern matches nothing.
+        """
+        chosen = variation.Patterns(decisions)
+        found = self.resolve(chosen)
+        chosen.check_used(self.name)
+        return found
+
+    @cached_property
+    def references(self) -> Mapping[str, Mapping[str, Label]]:
+        """Published members: name to decisions, for :meth:`decode`.
+
+        Raises:
+            DecisionError: a reference is not a member; the message starts with its name.
+        """
+        return MappingProxyType({name: self._reference(name) for name in self._references})
+
+    def _reference(self, name: str) -> Mapping[str, Label]:
+        try:
+            return self.select(self._references[name]).decisions
+        except DecisionError as error:
+            raise DecisionError(f"space {self.name!r}, reference {name!r}: {error}") from None
 
     # --- counting ------------------------------------------------------------------------------------------------
 
@@ -209,11 +239,11 @@ class Space:
         return fingerprint({"name": self.name, "networks": nets, "recipe": outline(self.recipe)})
 
     def with_recipe(self, recipe: Spec) -> Space:
-        """This space joined with an open recipe: architecture and hyper-parameters searched as one."""
+        """This space joined with an open recipe, searched as one; a published member is none of the joint space."""
         if self.recipe is not None and self.recipe != recipe:
             raise SpaceError(f"space {self.name!r}: it already holds a recipe; build it without one, then join")
         inputs = dict(self.inputs) or None
-        return Space(self.name, inputs=inputs, networks=self.networks, recipe=recipe, references=self.references)
+        return Space(self.name, inputs=inputs, networks=self.networks, recipe=recipe)
 
     # --- inside --------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from nasengine.errors import DecisionError
@@ -59,6 +60,40 @@ def replay(decisions: Mapping[str, Label]) -> Chooser:
         return exact(path, decisions[path], domain)
 
     return choose
+
+
+class Patterns:
+    """Each decision as the path, or the last pattern that matches it, says."""
+
+    def __init__(self, decisions: Mapping[str, Label]) -> None:
+        self._exact = {path: label for path, label in decisions.items() if "*" not in path}
+        self._patterns = [(path, _matcher(path), label) for path, label in decisions.items() if "*" in path][::-1]
+        self._unused = set(decisions)
+
+    def __call__(self, path: str, domain: Domain) -> Label:
+        if path in self._exact:
+            self._unused.discard(path)
+            return exact(path, self._exact[path], domain)
+        found = [(pattern, label) for pattern, matches, label in self._patterns if matches(path)]
+        self._unused.difference_update(pattern for pattern, _ in found)
+        if found:
+            return exact(path, found[0][1], domain)
+        if isinstance(domain, Choice) and len(domain.labels) == 1:
+            return domain.labels[0]
+        raise DecisionError(f"{path}: no decision and no pattern names this position; expected {expected(domain)}")
+
+    def check_used(self, space: str) -> None:
+        """Refuse what matched nothing.
+
+        Raises:
+            DecisionError: a path or a pattern of which no position goes by.
+        """
+        if self._unused:
+            raise DecisionError(f"{sorted(self._unused)[0]}: no position of this member of {space!r} goes by this path")
+
+
+def _matcher(pattern: str) -> Callable[[str], object]:
+    return re.compile(".*".join(re.escape(part) for part in pattern.split("*"))).fullmatch
 
 
 def kept(decisions: Mapping[str, Label], otherwise: Chooser) -> Chooser:

@@ -19,7 +19,7 @@ from nasengine.space import Architecture, Space
 SAMPLES = 200
 SEARCH_S = 1.0
 STALE = 200
-COSTS = ("params", "macs", "param_bytes", "peak_activation_bytes")
+COSTS = ("params", "macs", "param_bytes", "peak_activation_bytes", "active_params", "active_macs")
 
 
 @dataclass(frozen=True)
