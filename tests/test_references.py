@@ -1,7 +1,7 @@
 """The published members: parameters to the last one, against the literature and against independent implementations.
 
 ``TABLE`` holds the counts that the literature gives for the published code. Peers (other packages, or the plain torch
-of ``reference/``) are held beside them in more sizes than the table names, and twins give equal outputs on equal weights.
+of ``reference/``) are held beside them in more sizes than the table names; twins give equal outputs on equal weights.
 """
 
 from __future__ import annotations
