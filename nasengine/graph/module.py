@@ -117,10 +117,14 @@ def _example(graph: Graph, value: int, batch: int, rng: torch.Generator) -> torc
     return torch.randn(shape, generator=rng, dtype=getattr(torch, kind.dtype))
 
 
+def _limit(node: Node) -> int | None:
+    """How many ids a node reads: a number that its block states, or finds from its input types."""
+    stated = getattr(node.op, "ids", None)
+    return stated(*node.fragment.inputs) if callable(stated) else stated
+
+
 def ids_of(graph: Graph, value: int) -> int:
     """How many ids an integer input may name: the least that a reader of it states; nodes for an edge index."""
-    limits = [
-        limit for node in graph.nodes if value in node.inputs and (limit := getattr(node.op, "ids", None)) is not None
-    ]
+    limits = [limit for node in graph.nodes if value in node.inputs and (limit := _limit(node)) is not None]
     nodes = [t.shape[t.axes.index("N")] for t in graph.types[: len(graph.inputs)] if "N" in t.axes]
     return min([*limits, *nodes], default=2)

@@ -10,7 +10,7 @@ from nasengine.errors import ShapeError
 BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "int64": 8, "int32": 4, "uint8": 1, "bool": 1}
 AXES = {
     "C": "channels", "D": "depth", "H": "height", "W": "width", "L": "length", "T": "position", "F": "feature",
-    "N": "node", "E": "edge", "P": "endpoint", "K": "kind",
+    "N": "node", "E": "edge", "P": "endpoint", "K": "kind", "A": "head", "S": "source",
 }  # fmt: skip
 
 
@@ -25,9 +25,10 @@ class TensorType:
         batched: False where there is no batch axis (the edge index of one graph).
         segments: sizes of the parts that the channel or feature axis was concatenated from; () means one part.
             They describe, they do not distinguish: types that differ only in segments are equal.
+        stored: True for a parameter that is handed on as a value (a tied embedding): no activation memory holds it.
     """
 
-    __slots__ = ("_hash", "axes", "batched", "dtype", "nbytes", "numel", "segments", "shape")
+    __slots__ = ("_hash", "axes", "batched", "dtype", "nbytes", "numel", "segments", "shape", "stored")
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class TensorType:
         *,
         batched: bool = True,
         segments: tuple[int, ...] = (),
+        stored: bool = False,
     ) -> None:
         if len(shape) != len(axes):
             raise ShapeError(f"type: one letter an axis; got shape {shape} with axes {axes!r}")
@@ -44,11 +46,11 @@ class TensorType:
             raise ShapeError(f"type: dtype is one of {', '.join(BYTES)}; got {dtype!r}")
         if any(n < 1 for n in shape):
             raise ShapeError(f"type: every axis has at least one element; got shape {shape}")
-        self.shape, self.axes, self.dtype, self.batched = shape, axes, dtype, batched
+        self.shape, self.axes, self.dtype, self.batched, self.stored = shape, axes, dtype, batched, stored
         self.segments = segments if len(segments) > 1 else ()
         self.numel = math.prod(shape)
-        self.nbytes = self.numel * BYTES[dtype]
-        self._hash = hash((shape, axes, dtype, batched))
+        self.nbytes = 0 if stored else self.numel * BYTES[dtype]
+        self._hash = hash((shape, axes, dtype, batched, stored))
 
     def __hash__(self) -> int:
         return self._hash
@@ -58,12 +60,8 @@ class TensorType:
             return True
         if not isinstance(other, TensorType):
             return NotImplemented
-        return (self.shape, self.axes, self.dtype, self.batched) == (
-            other.shape,
-            other.axes,
-            other.dtype,
-            other.batched,
-        )
+        mine = (self.shape, self.axes, self.dtype, self.batched, self.stored)
+        return mine == (other.shape, other.axes, other.dtype, other.batched, other.stored)
 
     def __repr__(self) -> str:
         sizes = " × ".join(f"{n} {AXES.get(a, a)}" for n, a in zip(self.shape, self.axes, strict=True))

@@ -159,7 +159,7 @@ def _gpu(index: int) -> dict[str, Fact]:
         "gpu_memory_gib": round(properties.total_memory / 2**30),
         "driver": _driver(),
         "cuda": torch.version.cuda,
-        "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        "cudnn": torch.backends.cudnn.version(),  # torch leaves it untyped
     }
 
 

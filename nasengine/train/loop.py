@@ -148,7 +148,7 @@ def _step(
     with torch.autocast(batch.targets.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
         loss = task.loss(_forward(module, inputs), batch.targets, recipe)
     optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     if recipe.clip_norm:
         nn.utils.clip_grad_norm_(module.parameters(), recipe.clip_norm)
     optimizer.step()
