@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check format format-check lint types fast bench wheel clean distclean
+.PHONY: help demo test test-all check format format-check lint types fast bench gallery wheel clean distclean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -57,6 +57,9 @@ fast: $(DEV_STAMP)
 
 bench: $(DEV_STAMP)  ## run the benchmarks one after the other
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+
+gallery: $(DEV_STAMP)  ## write the page of the shipped search spaces anew
+	$(BIN)/nasengine gallery --out search_spaces/README.md
 
 wheel: $(DEV_STAMP)  ## build the wheel into dist/
 	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .

@@ -214,20 +214,25 @@ def profile(
 @app.command()
 @fails_clearly
 def space(
-    file: Annotated[Path, typer.Argument(metavar="SPACE.py", help="A Python file that defines `space` or `study`.")],
+    what: Annotated[
+        str, typer.Argument(metavar="NAME", help="A shipped family, as resnet, or a Python file that defines `space`.")
+    ],
     sample: Annotated[int, typer.Option(min=0, help="Show so many random members.")] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the members shown and of the range.")] = 0,
     members: Annotated[int, typer.Option(min=1, help="Members screened for the cost range.")] = 1_000,
     as_json: JsonOption = False,
 ) -> None:
-    """Size, positions and cost range of a space; a few members of it."""
-    from nasengine.study.files import load_space
+    """Card, size, positions and cost range of a space; a few members of it."""
+    from nasengine.study.files import find_space
     from nasengine.study.survey import survey
 
-    found = survey(load_space(file), members=members, sample=sample, seed=seed)
+    searched, card = find_space(what)
+    found = survey(searched, members=members, sample=sample, seed=seed)
     if as_json:
         print(json.dumps(found.to_json()))
         return
+    if card is not None:
+        console.print("\n".join(card.lines()), highlight=False, markup=False)
     console.print(found.description, highlight=False, markup=False)
     table = Table(title=f"Cost of {found.members:,} random members", title_justify="left")
     for name in ("counter", "least", "median", "most"):
@@ -237,6 +242,24 @@ def space(
     console.print(table)
     for one in found.samples:
         console.print_json(json.dumps(one))
+
+
+@app.command()
+@fails_clearly
+def gallery(
+    out: Annotated[Path | None, typer.Option(help="Where to write the page; to the terminal if left out.")] = None,
+) -> None:
+    """The shipped search spaces on one page: what each generalises and its published members."""
+    import search_spaces
+    from nasengine.report.gallery import card_of
+    from nasengine.report.gallery import gallery as page
+
+    text = page(card_of(search_spaces.load(name)) for name in search_spaces.names())
+    if out is None:
+        sys.stdout.write(text)
+        return
+    out.write_text(text, encoding="utf-8")
+    console.print(f"wrote {out}")
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from nasengine.errors import NasError, SpaceError, StudyError
+from nasengine.report.gallery import SpaceCard, card_of
 from nasengine.space import Architecture, Space
 from nasengine.study.study import Study
 
@@ -40,6 +41,27 @@ def load_space(path: Path) -> Space:
         if isinstance(value, Study):
             return value.definition.space
     raise StudyError(f"{path}: a space file defines `space = Space(...)` or a study; it defines {_names(module)}")
+
+
+def find_space(what: str) -> tuple[Space, SpaceCard | None]:
+    """A shipped family by name, with its card, or the space of a file; a file of that name comes first.
+
+    Raises:
+        StudyError: neither; the message lists the families.
+        SpaceError: the family has no card.
+    """
+    import search_spaces
+
+    path = Path(what)
+    if path.is_file() or path.suffix == ".py":
+        return load_space(path), None
+    if what not in search_spaces.names():
+        raise StudyError(
+            f"{what}: a space is a Python file that defines `space`, or one of the shipped families: "
+            f"{', '.join(search_spaces.names())}; there is no such thing"
+        )
+    card = card_of(search_spaces.load(what))
+    return card.space, card
 
 
 def load_file(path: Path) -> ModuleType:
