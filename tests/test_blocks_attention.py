@@ -59,6 +59,8 @@ TABLE = TensorType((9, 12), "KF", batched=False)
             r"dot_product: a bias is \(heads, T, S\) = \(2, 5, 5\); got",
         ),
         (Attention(5), (SEQUENCE,), "attention.heads: they divide the features; got 5 heads for"),
+        (Attention(head_features=5), (SEQUENCE,), "attention.heads: they divide the features; got 5 features a head"),
+        (Attention(4, kv_heads=3), (SEQUENCE,), "attention.kv_heads: they divide the heads; got 3 for 4 heads"),
     ],
     ids=lambda p: repr(p)[:40],
 )
@@ -76,7 +78,7 @@ def test_types_that_do_not_fit(block: Block, types: tuple[TensorType, ...], mess
         (lambda: RelativeBias(2), "relative_bias: at least 4 buckets, and farthest beyond half of them; got 2"),
         (lambda: PrependTokens(0), "prepend_tokens.count: at least 1; got 0"),
         (lambda: DotProduct(dropout=1.0), r"dot_product: heads, kv_heads and scale >= 0, dropout in \[0, 1\)"),
-        (lambda: Attention(4, kv_heads=3), "attention.heads: at least 1, a multiple of kv_heads; got 4 and 3"),
+        (lambda: Attention(), "attention: give heads, head_features or both; kv_heads >= 0"),
         (lambda: FeedForward(0), "feed_forward: ratio > 0, hidden and features >= 0; got 0"),
     ],
 )

@@ -80,7 +80,7 @@ def member(module: str, space: str, reference: str) -> Architecture:
 
 @pytest.mark.parametrize(("module", "reference"), [(m, r) for m, rows in TABLE.items() for r in rows])
 def test_published_member_has_the_published_parameters(module: str, reference: str) -> None:
-    space: Space = importlib.import_module(f"search_spaces.{module}").space
+    (space,) = (s for s in spaces_of(module) if reference in s._references)
     found = space.decode(space.references[reference])
     assert found.cost().params == TABLE[module][reference]
 

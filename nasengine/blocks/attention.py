@@ -126,13 +126,13 @@ class DotProduct(AttentionCore):
 class Attention(Composite):
     """Multi-head attention (Vaswani et al., 2017, section 3.2.2).
 
-    (T, F)[, (S, G)[, bias (heads, T, S)]] → (T, features).
-    One input attends to itself; with two, the first asks and the second answers (cross-attention).
+    (T, F)[, (S, G)][, bias (heads, T, S)] → (T, features).
+    One sequence attends to itself; of two, the first asks and the second answers (cross-attention).
 
     Args:
-        heads: number of heads.
+        heads: number of heads; 0 means F / head_features.
         kv_heads: heads of keys and values; 0 means as many, 1 is multi-query attention.
-        head_features: size of a head's query and key; 0 means F / heads.
+        head_features: size of a head's query, key and value; 0 means F / heads.
         features: of the output; 0 keeps F.
         bias, key_bias, out_bias: learned constants of the query and value maps, of the key map, of the output map.
         core: what mixes the positions.
@@ -141,7 +141,7 @@ class Attention(Composite):
         head_norm: normalises queries and keys, each over all features of its map (Dehghani et al., 2023).
     """
 
-    heads: int
+    heads: int = 0
     kv_heads: int = 0
     head_features: int = 0
     features: int = 0
@@ -154,31 +154,43 @@ class Attention(Composite):
     head_norm: Block = Identity()
 
     def validate(self) -> None:
-        if self.heads < 1 or self.kv_heads < 0 or self.heads % (self.kv_heads or self.heads):
+        if min(self.heads, self.kv_heads, self.head_features) < 0 or not (self.heads or self.head_features):
             raise SpaceError(
-                f"attention.heads: at least 1, a multiple of kv_heads; got {self.heads} and {self.kv_heads}; "
-                "kv_heads=0 means as many as heads"
+                "attention: give heads, head_features or both; kv_heads >= 0, where 0 means as many as heads; got "
+                f"heads={self.heads}, head_features={self.head_features}, kv_heads={self.kv_heads}"
             )
 
-    def wire(self, net: Wiring, x: Value, *more: Value) -> Value:
-        source = more[0] if more else x
-        if not self.head_features and x.channels % self.heads:
+    def split(self, x: TensorType) -> tuple[int, int, int]:
+        """(heads, heads of keys and values, features of a head) for queries of a type.
+
+        Raises:
+            ShapeError: they do not divide.
+        """
+        heads = self.heads or x.channels // self.head_features
+        kv_heads = self.kv_heads or heads
+        if heads < 1 or (not (self.heads and self.head_features) and x.channels % (self.heads or self.head_features)):
             raise ShapeError(
-                f"attention.heads: they divide the features; got {self.heads} heads for {x.type!r}; "
-                "change one of them, or give head_features"
+                f"attention.heads: they divide the features; got {self.heads or self.head_features} "
+                f"{'heads' if self.heads else 'features a head'} for {x!r}; change one of them"
             )
-        each, kv_heads = self.head_features or x.channels // self.heads, self.kv_heads or self.heads
+        if heads % kv_heads:
+            raise ShapeError(f"attention.kv_heads: they divide the heads; got {kv_heads} for {heads} heads")
+        return heads, kv_heads, self.head_features or x.channels // heads
+
+    def wire(self, net: Wiring, x: Value, *more: Value) -> Value:
+        bias = tuple(value for value in more if value.type.axes == "ATS")
+        source = next((value for value in more if value not in bias), x)
+        heads, kv_heads, each = self.split(x.type)
         key_bias = self.bias if self.key_bias is None else self.key_bias
-        q = net(Linear(each * self.heads, self.bias), x, name="query")
+        q = net(Linear(each * heads, self.bias), x, name="query")
         k = net(Linear(each * kv_heads, key_bias), source, name="key")
         v = net(Linear(each * kv_heads, self.bias), source, name="value")
         q, k = (net(self.head_norm, y, name=f"{n}_norm") for y, n in ((q, "query"), (k, "key")))
-        q = net(with_heads(self.positions, heads=self.heads), q, name="query_positions")
+        q = net(with_heads(self.positions, heads=heads), q, name="query_positions")
         k = net(with_heads(self.positions, heads=kv_heads), k, name="key_positions")
-        bias = more[1:]
         if not isinstance(self.position_bias, Identity):
-            bias = (net(with_heads(self.position_bias, heads=self.heads), x, source, name="position_bias"),)
-        core = with_heads(self.core, heads=self.heads, kv_heads=kv_heads)
+            bias = (net(with_heads(self.position_bias, heads=heads), x, source, name="position_bias"),)
+        core = with_heads(self.core, heads=heads, kv_heads=kv_heads)
         y = net(core, q, k, v, *bias, name="core")
         made: Value = net(Linear(self.features or x.channels, self.out_bias), y, name="out")
         return made

@@ -80,8 +80,7 @@ class Sublayer(Composite):
 
     def wire(self, net: Wiring, x: Value, *more: Value) -> Value:
         given = net(self.norm, x, name="norm") if self.pre_norm else x
-        others = tuple(given if other is x else other for other in more)  # self-attention with a bias asks itself
-        y = net(self.scale, net(self.inner, given, *others, name="inner"), name="scale")
+        y = net(self.scale, net(self.inner, given, *more, name="inner"), name="scale")
         y = net(DropPath(self.drop_path), net(Dropout(self.dropout), y, name="drop"), name="drop_path")
         out: Value = net(Add(), x, y, name="add")
         return out if self.pre_norm else net(self.norm, out, name="norm")
@@ -117,7 +116,7 @@ class TransformerLayer(Composite):
     def wire(self, net: Wiring, x: Value, *more: Value) -> Value:
         bias = [value for value in more if value.type.axes == "ATS"]
         memory = [value for value in more if value.type.axes != "ATS"]
-        x = net(self.sublayer(self.attention), x, *((x, *bias) if bias else ()), name="attention")
+        x = net(self.sublayer(self.attention), x, *bias, name="attention")
         if isinstance(self.cross, Attention):
             x = net(self.sublayer(self.cross), x, *memory, name="cross")
         made: Value = net(self.sublayer(self.feed_forward), x, name="feed_forward")

@@ -9,7 +9,9 @@ from nasengine.blocks import (
     Attention,
     DotProduct,
     Embedding,
+    EncoderDecoder,
     FeedForward,
+    LanguageModel,
     LayerNorm,
     LearnedPositions,
     Linear,
@@ -19,11 +21,15 @@ from nasengine.blocks import (
     RelativeBias,
     RMSNorm,
     Rotary,
+    Scale,
+    Sequential,
     SiLU,
     SinusoidalPositions,
     Span,
+    Stack,
     Sublayer,
     Take,
+    TextEncoder,
     TiedEmbedding,
     TransformerLayer,
 )
@@ -35,6 +41,8 @@ OTHER = TensorType((7, 8), "TF")
 VALUES = TensorType((7, 16), "TF")
 BIAS = TensorType((2, 5, 5), "ATS", batched=False)
 CAUSAL = DotProduct(causal=True)
+LAYER = TransformerLayer(Attention(2))
+DECODES = TransformerLayer(Attention(2, core=CAUSAL), cross=Attention(3))
 
 PRIMITIVES: list[Case] = [
     *each((IDS,), Embedding(9, 12), TiedEmbedding(9, 12)),
@@ -52,6 +60,7 @@ PRIMITIVES: list[Case] = [
     (DotProduct(3), (NODES, NODES, NODES)),
     *each((SEQUENCE,), PrependTokens(), PrependTokens(3), Take(), Take(-1), Span(1), Span(0, 2)),
     *each((NODES,), Take(3), Span(2, 5)),
+    *each((SEQUENCE, NODES), Scale(0.5)),
 ]
 
 COMPOSITES: list[Case] = [
@@ -70,8 +79,19 @@ COMPOSITES: list[Case] = [
     ),
     *each((NODES,), Attention(3), TransformerLayer(Attention(3))),
     (Attention(2), (SEQUENCE, OTHER)),
+    (Attention(2), (SEQUENCE, BIAS)),
     (Attention(2), (SEQUENCE, SEQUENCE, BIAS)),
     (TransformerLayer(Attention(2)), (SEQUENCE, BIAS)),
     (TransformerLayer(Attention(2, core=CAUSAL), cross=Attention(3)), (SEQUENCE, OTHER)),
     (TransformerLayer(Attention(2, core=CAUSAL), cross=Attention(3)), (SEQUENCE, OTHER, BIAS)),
+    *each(
+        (SEQUENCE,),
+        Stack(Sequential(LAYER, LAYER)),
+        Stack(Sequential(LAYER, LAYER), RelativeBias(heads=2), LayerNorm()),
+    ),
+    (TextEncoder(9, 12, Stack(Sequential(LAYER, LAYER)), LearnedPositions(), 2, pooler=True), (IDS, IDS)),
+    (TextEncoder(9, 12, Stack(Sequential(LAYER)), dropout=0.1), (IDS,)),
+    *each((IDS,), LanguageModel(9, 12, LAYER), LanguageModel(9, 12, LAYER, tied=False, scale=2.0)),
+    (EncoderDecoder(9, 12, LAYER, DECODES, SinusoidalPositions(), scaled_head=True), (IDS, IDS)),
+    (EncoderDecoder(9, 12, LAYER, DECODES, tied=False, scale=3.0, dropout=0.1), (IDS, IDS)),
 ]
