@@ -1,6 +1,6 @@
 """Screening speed: sample, lower, cost and id of MobileNet-size candidates, beside the routes that build them.
 
-Four routes answer "what does this candidate cost?" for the same members of ``search_spaces.mobile`` (224 x 224):
+Four routes answer "what does this candidate cost?" for the same members of ``search_spaces.proxyless`` (224 x 224):
 
 * ``screen``: this engine, closed form, with cold caches (cleared before the run) and warm ones;
 * ``meta``: build the module on torch's meta device and count parameters and FLOPs with ``torch.utils.flop_counter``;
@@ -34,7 +34,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from nasengine import Architecture, Space, screen
 from nasengine.graph.module import build
 from nasengine.graph.wiring import clear_cache
-from search_spaces.mobile import mobile
+from search_spaces.proxyless import mobile
 
 
 def engine(space: Space, count: int, seed: int) -> float:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
         Cost,
         EdgeIndex,
         Features,
+        Frames,
         Graph,
+        GraphIndex,
         Image,
         Nodes,
         Primitive,
@@ -59,8 +61,9 @@ _HOMES = {
         "Architecture", "Network", "Space", "Spec", "choice", "integer", "lazy", "repeat", "tagged", "uniform",
     ),
     "nasengine.graph": (
-        "Block", "Categories", "Composite", "Cost", "EdgeIndex", "Features", "Graph", "Image", "Nodes", "Primitive",
-        "Scalar", "Sequence", "Signal", "TensorType", "Tokens", "Value", "Volume", "Wiring", "block", "lower", "screen",
+        "Block", "Categories", "Composite", "Cost", "EdgeIndex", "Features", "Frames", "Graph", "GraphIndex",
+        "Image", "Nodes", "Primitive", "Scalar", "Sequence", "Signal", "TensorType", "Tokens", "Value", "Volume",
+        "Wiring", "block", "lower", "screen",
     ),
     "nasengine.hardware": ("Device", "LatencyProfile", "profile"),
     "nasengine.search": ("FullTraining", "SuccessiveHalving", "at_least", "at_most", "maximize", "minimize"),
@@ -74,7 +77,8 @@ __all__ = [
     # the space
     "Space", "Architecture", "Network", "Spec", "choice", "integer", "uniform", "repeat", "lazy", "tagged",
     # what a network is given
-    "Image", "Volume", "Signal", "Features", "Sequence", "Tokens", "Categories", "Scalar", "Nodes", "EdgeIndex",
+    "Image", "Volume", "Frames", "Signal", "Features", "Sequence", "Tokens", "Categories", "Scalar", "Nodes",
+    "EdgeIndex", "GraphIndex",
     # the graph
     "Block", "Composite", "Primitive", "block", "Wiring", "Value", "TensorType", "Graph", "Cost", "lower", "screen",
     # the study

@@ -1,4 +1,4 @@
-"""Search spaces, one file a family: its card, ``space``, its published members as ``references``, a ``small`` variant."""
+"""Search spaces, one file a family: its card, ``space``, published members as ``references``, a ``small`` variant."""
 
 from __future__ import annotations
 

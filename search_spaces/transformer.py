@@ -1,12 +1,14 @@
 """Transformers over tokens: encoders, decoders, and both.
 
 Four spaces: ``decoder`` (the main one) generalises GPT-2, ``llama`` Llama and its kin, ``encoder`` BERT, and
-``encoder_decoder`` the first transformer and T5. Open are depth, width, heads, heads of keys and values, the hidden
+``encoder_decoder`` the first transformer and T5. Open are depth, width, heads, heads of keys and values, what a
+position attends to (everything, a sliding window, a window and global tokens, blocks; or linear attention), the hidden
 size and form of the feed-forward network (plain, SwiGLU, GEGLU), where the norms stand and what they are, and how
 positions are known (learned, sinusoidal, rotary, ALiBi, relative).
 
 Papers: Vaswani et al. (2017); Devlin et al. (2019); Radford et al. (2019); Raffel et al. (2020); Touvron et al. (2023);
-Grattafiori et al. (2024); Ainslie et al. (2023); Press et al. (2022).
+Grattafiori et al. (2024); Ainslie et al. (2023); Press et al. (2022); Beltagy et al. (2020); Child et al. (2019);
+Katharopoulos et al. (2020); Su et al. (2021); Shazeer (2020).
 Input: token ids; for an encoder segment ids too, for an encoder and decoder those of the target as well.
 Task: language modelling (next token), masked language modelling, sequence to sequence.
 """
@@ -18,19 +20,23 @@ from nasengine.blocks import (
     GELU,
     Alibi,
     Attention,
+    BlockSparse,
     DotProduct,
     EncoderDecoder,
     FeedForward,
+    GlobalWindow,
     Identity,
     LanguageModel,
     LayerNorm,
     LearnedPositions,
+    LinearAttention,
     RelativeBias,
     ReLU,
     RMSNorm,
     Rotary,
     SiLU,
     SinusoidalPositions,
+    SlidingWindow,
     Stack,
     Tanh,
     TextEncoder,
@@ -53,12 +59,16 @@ def numbered(options: Options, name: str) -> int:
 
 def gpt(*, vocabulary: int, features: Options, depth: Options, each: Options, length: int) -> Block:
     """GPT-2's form: pre-norm, biased maps, plain feed-forward; positions learned, sinusoidal or by ALiBi."""
-    attention = Attention(
-        head_features=choice(*each, name="head_features"),
-        kv_heads=numbered((0, 1), "kv_heads"),
-        core=CAUSAL,
-        position_bias=choice(Identity(), Alibi(), name="position_bias"),
-    )
+    heads, kv = choice(*each, name="head_features"), numbered((0, 1), "kv_heads")
+    window = SlidingWindow(choice(length // 8, length // 4, name="window"), causal=True)
+    blocks = BlockSparse(choice(length // 32, length // 16, name="block"), causal=True)
+    attentions = {
+        "full": Attention(0, kv, heads, core=CAUSAL, position_bias=choice(Identity(), Alibi(), name="position_bias")),
+        "sliding": Attention(0, kv, heads, core=window),
+        "block_sparse": Attention(0, kv, heads, core=blocks),
+        "linear": Attention(0, kv, heads, core=LinearAttention(causal=True)),
+    }
+    attention = choice(*attentions.values(), labels=tuple(attentions), name="attention")
     hidden = FeedForward(choice(2, 3, 4, name="ratio"), activation=choice(GELU("tanh"), ReLU(), name="activation"))
     layer = TransformerLayer(attention, hidden, dropout=choice(0.0, 0.1, name="dropout"))
     positions = choice(LearnedPositions(length), SinusoidalPositions(), Identity())
@@ -72,7 +82,8 @@ GPT2 = {"gpt2": (768, 12), "gpt2_medium": (1024, 24), "gpt2_large": (1280, 36), 
 references: Decisions = {
     name: {
         "features": features, "head_features": 64, "depth": depth, "ratio": 4, "positions": "learned_positions",
-        "kv_heads": "all", "position_bias": "identity", "activation": "gelu", "dropout": 0.1, "inputs.length": 1024,
+        "kv_heads": "all", "attention": "full", "position_bias": "identity", "activation": "gelu", "dropout": 0.1,
+        "inputs.length": 1024,
     }
     for name, (features, depth) in GPT2.items()
 }  # fmt: skip
@@ -156,13 +167,16 @@ llama_small = Space(
 def bert(*, vocabulary: Options, features: Options, depth: Options, each: Options, places: Options) -> Block:
     """BERT's form: post-norm, learned positions, segments, a pooled first position; or pre-norm, or other positions."""
     norm = LayerNorm(eps=1e-12)
-    attention = Attention(
-        head_features=choice(*each, name="head_features"),
-        core=DotProduct(dropout=choice(0.0, 0.1, name="dropout")),
-        position_bias=choice(Identity(), Alibi(), RelativeBias(), name="position_bias"),
-    )
+    size, dropout = choice(*each, name="head_features"), choice(0.0, 0.1, name="dropout")
+    bias = choice(Identity(), Alibi(), RelativeBias(), name="position_bias")
+    attentions = {
+        "full": Attention(head_features=size, core=DotProduct(dropout=dropout), position_bias=bias),
+        "global_window": Attention(head_features=size, core=GlobalWindow(choice(8, 64, name="window"))),
+        "linear": Attention(head_features=size, core=LinearAttention()),
+    }
+    attention = choice(*attentions.values(), labels=tuple(attentions), name="attention")
     hidden = FeedForward(choice(2, 4, name="ratio"), activation=choice(GELU(), ReLU(), name="activation"))
-    dropout, pre_norm = choice(0.0, 0.1, name="dropout"), choice(False, True, name="pre_norm")
+    pre_norm = choice(False, True, name="pre_norm")
     layer = TransformerLayer(attention, hidden, norm=norm, dropout=dropout, pre_norm=pre_norm)
     learned = LearnedPositions(choice(*places, name="places"))
     return TextEncoder(
@@ -195,7 +209,8 @@ encoder_references: Decisions = {
     name: {
         "vocabulary": vocabulary, "features": features, "depth": depth, "head_features": each, "ratio": 4,
         "positions": "learned_positions", "places": places, "segments": segments, "pooler": True, "pre_norm": False,
-        "layers.norm": "identity", "position_bias": "identity", "activation": "gelu", "dropout": 0.1, "length": 512,
+        "layers.norm": "identity", "attention": "full", "position_bias": "identity", "activation": "gelu",
+        "dropout": 0.1, "length": 512,
     }
     for name, (vocabulary, features, depth, each, places, segments) in BERT.items()
 }  # fmt: skip
@@ -272,7 +287,8 @@ T5 = {
 encoder_decoder_references: Decisions = {
     name: {
         "features": features, "heads": heads, "head_features": each, "depth": depth, "hidden": hidden,
-        "norm": "rms_norm", "pre_norm": True, "biases": False, "product_scale": "one", "dropout": 0.1, "position_bias": "relative_bias",
+        "norm": "rms_norm", "pre_norm": True, "biases": False, "product_scale": "one", "dropout": 0.1,
+        "position_bias": "relative_bias",
         "target_bias": "relative_bias", "positions": "identity", "gated": "v1_1" in name, "tied": "v1_1" not in name,
         "activation": "gelu" if "v1_1" in name else "relu", "*length": 512,
         "scaled_head": "v1_1" not in name,

@@ -211,7 +211,7 @@ SPECS: list[tuple[Any, str]] = [
     (lambda: DropPath(-0.1), r"drop_path\.p: a probability in \[0, 1\); got -0\.1"),
     (lambda: MaxPool(padding="half"), r"max_pool\.padding: a number, one an axis, or 'same'; got 'half'"),
     (lambda: AdaptivePool(1, "mean"), r"adaptive_pool\.kind: 'average' or 'max'; got 'mean'"),
-    (lambda: GlobalPool("mean"), r"global_pool\.kind: 'average' or 'max'; got 'mean'"),
+    (lambda: GlobalPool("mean"), r"global_pool\.kind: 'average', 'max' or 'sum'; got 'mean'"),
     (lambda: Reshape((2, 3), "C"), r"reshape\.axes: one letter for each of \(2, 3\), of .*; got 'C'"),
     (lambda: Reshape((-1, -1), "TF"), r"reshape\.shape: sizes of at least 1, one of them may be -1; got \(-1, -1\)"),
     (lambda: Permute((0, 2)), r"permute\.order: each of 0\.\.1 once; got \(0, 2\)"),

@@ -55,6 +55,12 @@ def test_a_graph_of_one_output_is_what_that_output_needs() -> None:
         whole.only("middle")
 
 
+def test_an_output_has_a_name_of_its_own() -> None:
+    member = Space("clash", inputs={"early": Features(4)}, network=TwoExits()).sample(0)
+    with pytest.raises(SpaceError, match="early: an input and an output go by one name; rename the input"):
+        _ = lower(member).outputs
+
+
 def test_a_tied_table_counts_once_and_takes_no_activation_memory() -> None:
     member = Space("tied", inputs=Tokens(5, 7), network=Tied()).sample(0)
     assert member.cost().params == 7 * 4 + 4 * 4 + 4

@@ -26,7 +26,7 @@ from nasengine.graph.source.copied import Copies, split
 from nasengine.graph.source.text import literal
 from nasengine.graph.vocabulary import Call
 from nasengine.space import Spec
-from search_spaces import cnn, mlp, mobile, nb201
+from search_spaces import cnn, mlp, nb201, proxyless
 
 
 def run(text: str) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def test_the_source_is_the_network(name: str) -> None:
     assert max(len(line) for line in text.splitlines()) <= 120
 
 
-@pytest.mark.parametrize("space", [cnn, mlp, mobile, nb201], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("space", [cnn, mlp, nb201, proxyless], ids=lambda module: module.__name__)
 def test_random_members_of_the_shipped_spaces_are_their_source(space: Any) -> None:
     rng = random.Random(1)
     for _ in range(3):

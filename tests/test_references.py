@@ -39,6 +39,7 @@ TABLE: dict[str, dict[str, int]] = {
     "convnext": {"convnext_tiny": 28_589_128},
     "deeplab": {"deeplabv3_resnet50": 39_638_869, "deeplabv3_resnet50_aux": 42_004_074},
     "transformer": {"bert_base": 109_482_240, "gpt2": 124_439_808, "t5_small": 60_506_624, "llama3_8b": 8_030_261_248},
+    "rnn": {"zaremba_medium": 19_780_400},
     "vit": {"vit_b_16": 86_567_656, "deit_s": 22_050_664},
     "swin": {"swin_t": 28_288_354},
     "moe": {"mixtral_8x7b": 46_702_792_704},
@@ -99,6 +100,18 @@ def test_reference_lowers_whole(module: str, space: str, reference: str) -> None
             assert declared.cost.params == declared.simplify().cost.params
     assert cost.active_params <= cost.params
     assert cost.active_macs <= cost.macs
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_source_of_every_reference_is_readable(module: str) -> None:
+    """Repeated blocks become classes: 80 layers or a thousand take a few hundred lines, not ten thousand."""
+    for space in spaces_of(module):
+        for reference in space._references:
+            found = space.decode(space.references[reference])
+            for network in found.networks:
+                text = found.source(network)
+                assert text.count("\n") < 1_000, reference
+                assert max(map(len, text.splitlines())) <= 160, reference
 
 
 @pytest.mark.parametrize("peer", PEERS, ids=lambda p: f"{p.space}-{p.reference}")

@@ -11,8 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import search_spaces.cnn
 import search_spaces.mlp
-import search_spaces.mobile
 import search_spaces.nb201
+import search_spaces.proxyless
 from nasengine import Architecture, Graph, Space, screen
 from nasengine.graph.canonical import module_order
 from nasengine.graph.module import build, example_inputs
@@ -20,8 +20,8 @@ from nasengine.graph.module import build, example_inputs
 SPACES: dict[str, Space] = {
     "mlp": search_spaces.mlp.space,
     "cnn": search_spaces.cnn.space,
-    "mobile": search_spaces.mobile.space,
-    "mobile-tiny": search_spaces.mobile.small,
+    "mobile": search_spaces.proxyless.space,
+    "mobile-tiny": search_spaces.proxyless.small,
     "nb201": search_spaces.nb201.space,
 }
 

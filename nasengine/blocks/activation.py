@@ -112,6 +112,13 @@ class GELU(Activation):
         return {} if self.approximate == "none" else {"approximate": self.approximate}
 
 
+@block("quick_gelu")
+class QuickGELU(Activation):
+    """x σ(1.702 x), an approximation of GELU (Hendrycks and Gimpel, 2016, section 2) that CLIP uses."""
+
+    target: ClassVar[str] = "nasengine.modules.quick_gelu.QuickGELU"
+
+
 @block("silu")
 class SiLU(Activation):
     """x σ(x), also known as swish (Elfwing et al., 2018; Ramachandran et al., 2017)."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from typing import Any, TypeVar
 
 from nasengine.blocks.compose import Identity
 from nasengine.blocks.linear import Linear, numbers
+from nasengine.blocks.merge import Add
 from nasengine.errors import ShapeError, SpaceError
 from nasengine.graph.tensor import TensorType
 from nasengine.graph.vocabulary import Block, Call, Composite, Primitive, block, module
@@ -42,7 +44,7 @@ class AttentionCore(Primitive):
         if heads < 1 or heads % kv_heads:
             raise ShapeError(f"{self.tag}.heads: at least 1 and a multiple of kv_heads; got {heads} and {kv_heads}")
         for x in inputs[:3]:
-            if len(x.shape) != 2 or x.axes[-1] != "F" or x.batched != query.batched:
+            if len(x.shape) < 2 or x.axes[-1] != "F" or x.batched != query.batched or x.shape[:-2] != query.shape[:-2]:
                 raise ShapeError(f"{self.tag}: it takes sequences; got {x!r}; put ToSequence before the attention")
             numbers(x, self.tag)
         if query.channels % heads or key.channels % kv_heads or value.channels % kv_heads:
@@ -50,12 +52,12 @@ class AttentionCore(Primitive):
                 f"{self.tag}.heads: features are a multiple of heads; got {query.channels}, {key.channels} and "
                 f"{value.channels} for {heads} heads ({kv_heads} of keys and values); change one of them"
             )
-        if query.channels // heads != key.channels // kv_heads or key.shape[0] != value.shape[0]:
+        if query.channels // heads != key.channels // kv_heads or key.shape[-2] != value.shape[-2]:
             raise ShapeError(
                 f"{self.tag}: queries and keys have one size a head, keys and values one length; got {query!r}, "
                 f"{key!r} and {value!r}; map them to one size first"
             )
-        return query.shape[0], key.shape[0], query.channels // heads, value.channels // kv_heads
+        return query.shape[-2], key.shape[-2], query.channels // heads, value.channels // kv_heads
 
     def infer(self, *inputs: TensorType) -> TensorType:
         _, _, _, each = self.sizes(*inputs)
@@ -66,7 +68,8 @@ class AttentionCore(Primitive):
 class DotProduct(AttentionCore):
     """Scaled dot-product attention (Vaswani et al., 2017, eq. 1) by torch's fused kernels (Dao et al., 2022).
 
-    (T, F), (S, G), (S, H)[, bias (heads, T, S)] → (T, F'). MACs grow with T S.
+    (T, F), (S, G), (S, H)[, bias (heads, T, S)] → (T, F'). MACs grow with T S. One more axis may come before these, as
+    the series of PatchTST: each is a sequence of its own.
 
     Args:
         heads, kv_heads: fewer heads of keys and values make it multi-query (1; Shazeer, 2019) or grouped-query
@@ -112,7 +115,7 @@ class DotProduct(AttentionCore):
 
     def macs(self, inputs: tuple[TensorType, ...], outputs: tuple[TensorType, ...]) -> int:
         length, sources, key, value = self.sizes(*inputs)
-        return self.heads * length * sources * (key + value)
+        return prod(inputs[0].shape[:-2]) * self.heads * length * sources * (key + value)
 
     def call(self, *inputs: TensorType) -> Call:
         extra: dict[str, Any] = {"kv_heads": self.kv_heads} if self.kv_heads not in (0, self.heads) else {}
@@ -128,6 +131,7 @@ class Attention(Composite):
 
     (T, F)[, (S, G)][, bias (heads, T, S)] → (T, features).
     One sequence attends to itself; of two, the first asks and the second answers (cross-attention).
+    With ``places``, where each sequence is comes after them: (T, F), (T, F), or (T, F), (S, G), (T, F), (S, G).
 
     Args:
         heads: number of heads; 0 means F / head_features.
@@ -139,6 +143,8 @@ class Attention(Composite):
         positions: applied to queries and to keys, as :class:`Rotary`.
         position_bias: makes the bias from the inputs, as :class:`Alibi`; not with a bias given as input.
         head_norm: normalises queries and keys, each over all features of its map (Dehghani et al., 2023).
+        value_features: size of a head's value; 0 means as large as its query and key.
+        places: inputs that are added to what queries and keys are made of, not values (Carion et al., 2020, fig. 10).
     """
 
     heads: int = 0
@@ -152,8 +158,12 @@ class Attention(Composite):
     positions: Block = Identity()
     position_bias: Block = Identity()
     head_norm: Block = Identity()
+    value_features: int = 0
+    places: bool = False
 
     def validate(self) -> None:
+        if self.value_features < 0:
+            raise SpaceError(f"attention.value_features: at least 1, or 0 for head_features; got {self.value_features}")
         if min(self.heads, self.kv_heads, self.head_features) < 0 or not (self.heads or self.head_features):
             raise SpaceError(
                 "attention: give heads, head_features or both; kv_heads >= 0, where 0 means as many as heads; got "
@@ -179,12 +189,12 @@ class Attention(Composite):
 
     def wire(self, net: Wiring, x: Value, *more: Value) -> Value:
         bias = tuple(value for value in more if value.type.axes == "ATS")
-        source = next((value for value in more if value not in bias), x)
+        asks, answers, source = self._sources(net, x, [value for value in more if value not in bias])
         heads, kv_heads, each = self.split(x.type)
         key_bias = self.bias if self.key_bias is None else self.key_bias
-        q = net(Linear(each * heads, self.bias), x, name="query")
-        k = net(Linear(each * kv_heads, key_bias), source, name="key")
-        v = net(Linear(each * kv_heads, self.bias), source, name="value")
+        q = net(Linear(each * heads, self.bias), asks, name="query")
+        k = net(Linear(each * kv_heads, key_bias), answers, name="key")
+        v = net(Linear((self.value_features or each) * kv_heads, self.bias), source, name="value")
         q, k = (net(self.head_norm, y, name=f"{n}_norm") for y, n in ((q, "query"), (k, "key")))
         q = net(with_heads(self.positions, heads=heads), q, name="query_positions")
         k = net(with_heads(self.positions, heads=kv_heads), k, name="key_positions")
@@ -194,3 +204,18 @@ class Attention(Composite):
         y = net(core, q, k, v, *bias, name="core")
         made: Value = net(Linear(self.features or x.channels, self.out_bias), y, name="out")
         return made
+
+    def _sources(self, net: Wiring, x: Value, more: list[Value]) -> tuple[Value, Value, Value]:
+        """What queries, keys and values are made of."""
+        if not self.places:
+            source = more[0] if more else x
+            return x, source, source
+        if len(more) not in (1, 3):
+            raise ShapeError(
+                f"attention.places: one or two sequences, then where each is; got {1 + len(more)} inputs; "
+                "give (x, place) or (x, source, place, place of source)"
+            )
+        asks: Value = net(Add(), x, more[len(more) // 2], name="query_place")
+        if len(more) == 1:
+            return asks, asks, x
+        return asks, net(Add(), more[0], more[2], name="key_place"), more[0]

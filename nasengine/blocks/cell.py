@@ -12,6 +12,8 @@ from nasengine.graph.vocabulary import Block, Composite, block
 from nasengine.graph.wiring import Value, Wiring
 from nasengine.graph.zeros import zeros_of
 
+ADD = Add()  # made once: it comes in every cell
+
 
 @block("zero")
 class Zero(Composite):
@@ -99,7 +101,7 @@ class Cell(Composite):
             for source in range(node):
                 name, operation = next(edges)
                 terms.append(net(operation, values[source], name=name))
-            values.append(net(Add(), *terms, name=f"n{node}"))
+            values.append(net(ADD, *terms, name=f"n{node}"))
         if self.output == "last":
             return values[-1]
         made: Value = net(Concat(), *values[self.inputs :], name="output")

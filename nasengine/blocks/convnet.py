@@ -8,6 +8,7 @@ from nasengine.blocks.conv import Conv
 from nasengine.blocks.merge import Add
 from nasengine.blocks.norm import BatchNorm
 from nasengine.blocks.regularise import DropPath
+from nasengine.blocks.shortcut import Shortcut
 from nasengine.errors import SpaceError
 from nasengine.graph.vocabulary import Block, Composite, block
 from nasengine.graph.wiring import Value, Wiring
@@ -19,7 +20,8 @@ class ConvNorm(Composite):
 
     Args:
         channels, kernel, stride, padding, dilation, groups: as of :class:`Conv`.
-        norm: the norm; the convolution has a bias only where this is :class:`Identity`.
+        norm: the norm; where this is :class:`Identity` the convolution has a bias.
+        bias: the convolution has one also where a norm follows, as in VGG with batch norm.
     """
 
     channels: int
@@ -29,6 +31,7 @@ class ConvNorm(Composite):
     dilation: int | tuple[int, ...] = 1
     groups: int = 1
     norm: Block = BatchNorm()
+    bias: bool = False
 
     def wire(self, net: Wiring, x: Value) -> Value:
         return _conv_norm(self, net, x)
@@ -39,7 +42,7 @@ class ConvNormAct(Composite):
     """Convolution, norm, activation. (C, *S) → (channels, *S').
 
     Args:
-        channels, kernel, stride, padding, dilation, groups, norm: as of :class:`ConvNorm`.
+        channels, kernel, stride, padding, dilation, groups, norm, bias: as of :class:`ConvNorm`.
         activation: what comes last.
     """
 
@@ -51,6 +54,7 @@ class ConvNormAct(Composite):
     groups: int = 1
     norm: Block = BatchNorm()
     activation: Block = ReLU()
+    bias: bool = False
 
     def wire(self, net: Wiring, x: Value) -> Value:
         y: Value = net(self.activation, _conv_norm(self, net, x), name="act")
@@ -58,7 +62,7 @@ class ConvNormAct(Composite):
 
 
 def _conv_norm(spec: ConvNorm | ConvNormAct, net: Wiring, x: Value) -> Value:
-    bias = isinstance(spec.norm, Identity)
+    bias = spec.bias or isinstance(spec.norm, Identity)
     conv = Conv(spec.channels, spec.kernel, spec.stride, spec.padding, spec.dilation, spec.groups, bias)
     y: Value = net(spec.norm, net(conv, x, name="conv"), name="norm")
     return y
@@ -96,11 +100,20 @@ class SeparableConv(Composite):
         return made
 
 
-def _shortcut(net: Wiring, x: Value, like: Value, *, stride: int, norm: Block) -> Value:
-    """The input itself, or its projection where the type changes (option B of He et al., 2016)."""
-    if x.type == like.type and stride == 1:
-        return x
-    made: Value = net(ConvNorm(like.channels, 1, stride, norm=norm), x, name="shortcut")
+def check_odd(kernel: int, place: str) -> None:
+    """Refuse a window that has no middle: its output would not have the shortcut's size."""
+    if kernel < 1 or kernel % 2 == 0:
+        raise SpaceError(f"{place}.kernel: odd, so that branch and shortcut have one size; got {kernel}; use 3 or 5")
+
+
+def _merged(spec: BasicBlock | Bottleneck, net: Wiring, x: Value, y: Value) -> Value:
+    """Residual branch and shortcut made one, and the last activation."""
+    y = net(DropPath(spec.drop_path), net(spec.attention, y, name="attention"), name="drop_path")
+    skip = x
+    if x.type != y.type or spec.stride != 1:
+        bias = isinstance(spec.norm, Identity)
+        skip = net(Shortcut(y.channels, spec.stride, spec.shortcut, spec.norm, bias), x, name="shortcut")
+    made: Value = net(spec.activation, net(spec.merge, skip, y, name="add"), name="act")
     return made
 
 
@@ -114,6 +127,9 @@ class BasicBlock(Composite):
         norm, activation: after each convolution; the last activation comes after the sum.
         attention: applied to the residual branch before the sum, as :class:`SqueezeExcite`.
         drop_path: probability that the residual branch of a sample is dropped in training.
+        dilation, kernel: of both convolutions.
+        shortcut: what stands beside a branch that changes the type, ``kind`` of :class:`Shortcut`.
+        merge: of shortcut and branch, in this order; a sum, or a :class:`HighwayGate`.
     """
 
     channels: int
@@ -122,14 +138,19 @@ class BasicBlock(Composite):
     activation: Block = ReLU()
     attention: Block = Identity()
     drop_path: float = 0.0
+    dilation: int = 1
+    kernel: int = 3
+    shortcut: str = "projection"
+    merge: Block = Add()
+
+    def validate(self) -> None:
+        check_odd(self.kernel, self.tag)
 
     def wire(self, net: Wiring, x: Value) -> Value:
-        y = net(ConvNormAct(self.channels, 3, self.stride, norm=self.norm, activation=self.activation), x, name="first")
-        y = net(self.attention, net(ConvNorm(self.channels, 3, norm=self.norm), y, name="second"), name="attention")
-        skip = _shortcut(net, x, y, stride=self.stride, norm=self.norm)
-        y = net(Add(), skip, net(DropPath(self.drop_path), y, name="drop_path"), name="add")
-        made: Value = net(self.activation, y, name="act")
-        return made
+        width, kernel, dilation = self.channels, self.kernel, self.dilation
+        first = ConvNormAct(width, kernel, self.stride, "same", dilation, 1, self.norm, self.activation)
+        second = ConvNorm(width, kernel, dilation=dilation, norm=self.norm)
+        return _merged(self, net, x, net(second, net(first, x, name="first"), name="second"))
 
 
 @block("bottleneck")
@@ -147,6 +168,8 @@ class Bottleneck(Composite):
         norm, activation: after each convolution; the last activation comes after the sum.
         attention: applied to the residual branch before the sum, as :class:`SqueezeExcite`.
         drop_path: probability that the residual branch of a sample is dropped in training.
+        kernel: of the middle convolution.
+        shortcut, merge: as of :class:`BasicBlock`.
     """
 
     channels: int
@@ -158,8 +181,12 @@ class Bottleneck(Composite):
     activation: Block = ReLU()
     attention: Block = Identity()
     drop_path: float = 0.0
+    kernel: int = 3
+    shortcut: str = "projection"
+    merge: Block = Add()
 
     def validate(self) -> None:
+        check_odd(self.kernel, self.tag)
         if self.expansion < 1 or self.channels < 1 or self.channels % self.expansion:
             raise SpaceError(
                 f"bottleneck.channels: output channels, a multiple of expansion; got {self.channels} channels for "
@@ -169,10 +196,6 @@ class Bottleneck(Composite):
     def wire(self, net: Wiring, x: Value) -> Value:
         width, ends = self.channels // self.expansion, (self.norm, self.activation)
         y = net(ConvNormAct(width, 1, 1, "same", 1, 1, *ends), x, name="reduce")
-        y = net(ConvNormAct(width, 3, self.stride, "same", self.dilation, self.groups, *ends), y, name="spatial")
-        y = net(ConvNorm(self.channels, 1, norm=self.norm), y, name="expand")
-        y = net(self.attention, y, name="attention")
-        skip = _shortcut(net, x, y, stride=self.stride, norm=self.norm)
-        y = net(Add(), skip, net(DropPath(self.drop_path), y, name="drop_path"), name="add")
-        made: Value = net(self.activation, y, name="act")
-        return made
+        spatial = ConvNormAct(width, self.kernel, self.stride, "same", self.dilation, self.groups, *ends)
+        y = net(spatial, y, name="spatial")
+        return _merged(self, net, x, net(ConvNorm(self.channels, 1, norm=self.norm), y, name="expand"))

@@ -21,6 +21,8 @@ from nasengine.graph.wiring import Value, Wiring
 class Stack(Composite):
     """Layers in a row that all see the further inputs too, and one bias of attention. (T, F)[, more] → (T, F).
 
+    Where layers give a loss each, as a mixture of experts its balance, their sum () is a second output.
+
     Args:
         layers: a row of blocks, as ``repeat(TransformerLayer(...), 12)``.
         position_bias: made once from the first input, for every layer (T5; Raffel et al., 2020, section 2.1).
@@ -31,7 +33,7 @@ class Stack(Composite):
     position_bias: Block = Identity()
     norm: Block = Identity()
 
-    def wire(self, net: Wiring, x: Value, *more: Value) -> Value:
+    def wire(self, net: Wiring, x: Value, *more: Value) -> Value | tuple[Value, Value]:
         row = getattr(self.layers, "row", None)
         if row is None:
             raise ShapeError(
@@ -40,10 +42,13 @@ class Stack(Composite):
             )
         if not isinstance(self.position_bias, Identity):
             more = (*more, net(self.position_bias, x, x, name="position_bias"))
+        losses: list[Value] = []
         for name, layer in row():
-            x = net(layer, x, *more, name=f"layers.{name}")
-        made: Value = net(self.norm, x, name="norm")
-        return made
+            made = net(layer, x, *more, name=f"layers.{name}")
+            x, *given = made if isinstance(made, tuple) else (made,)
+            losses.extend(given)
+        out: Value = net(self.norm, x, name="norm")
+        return (out, net(Add(), *losses, name="losses")) if losses else out
 
 
 @block("text_encoder")
@@ -92,6 +97,8 @@ class TextEncoder(Composite):
 class LanguageModel(Composite):
     """Ids to scores of the next id (GPT-2, Radford et al., 2019; Llama, Touvron et al., 2023). (T) → (T, vocabulary).
 
+    Where the stack gives a loss of its own, it is a second output, ``loss``.
+
     Args:
         vocabulary, features: of the embedding.
         layers: the stack; causal attention makes it autoregressive.
@@ -102,6 +109,7 @@ class LanguageModel(Composite):
         dropout: of the embedded ids.
     """
 
+    output_names: ClassVar[tuple[str, ...]] = ("scores", "loss")
     vocabulary: int
     features: int
     layers: Block
@@ -111,20 +119,21 @@ class LanguageModel(Composite):
     scale: float = 1.0
     dropout: float = 0.0
 
-    def wire(self, net: Wiring, ids: Value) -> Value:
+    def wire(self, net: Wiring, ids: Value) -> Value | tuple[Value, ...]:
         if self.tied:
             x, table = net(TiedEmbedding(self.vocabulary, self.features), ids, name="embedding")
         else:
             x = net(Embedding(self.vocabulary, self.features), ids, name="embedding")
         x = net(self.positions, net(Scale(self.scale), x, name="scale"), name="positions")
-        x = net(self.layers, net(Dropout(self.dropout), x, name="drop"), name="decoder")
+        given = net(self.layers, net(Dropout(self.dropout), x, name="drop"), name="decoder")
+        x, *losses = given if isinstance(given, tuple) else (given,)
         x = net(self.norm, x, name="norm")
         made: Value = (
             net(Project(), x, table, name="head")
             if self.tied
             else net(Linear(self.vocabulary, bias=False), x, name="head")
         )
-        return made
+        return (made, *losses) if losses else made
 
 
 @block("encoder_decoder")

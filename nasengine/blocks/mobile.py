@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nasengine.blocks.activation import ReLU, ReLU6, Sigmoid
 from nasengine.blocks.compose import Identity
 from nasengine.blocks.conv import Conv
@@ -30,6 +32,8 @@ class SqueezeExcite(Composite):
         channels: squeezed channels; overrides ``ratio``.
         activation, gate: after the first and after the second 1 × 1 convolution.
         divisor: squeezed channels are rounded to a multiple of it (MobileNetV3: 8); 1 rounds down.
+        of_block: inside an :class:`InvertedResidual`, C of ``ratio`` is the channels of that block's input, before they
+            are expanded (MnasNet and EfficientNet).
     """
 
     ratio: float = 0.25
@@ -37,6 +41,7 @@ class SqueezeExcite(Composite):
     activation: Block = ReLU()
     gate: Block = Sigmoid()
     divisor: int = 1
+    of_block: bool = False
 
     def validate(self) -> None:
         if self.ratio <= 0 or self.divisor < 1 or (self.channels is not None and self.channels < 1):
@@ -75,6 +80,7 @@ class InvertedResidual(Composite):
         activation: after the expanding and the depthwise convolution; none after the last.
         attention: applied after the depthwise convolution.
         drop_path: probability that the residual branch of a sample is dropped in training (only where there is a sum).
+        divisor: inner channels are rounded to a multiple of it, as MobileNets round widths.
     """
 
     channels: int
@@ -85,20 +91,35 @@ class InvertedResidual(Composite):
     activation: Block = ReLU6()
     attention: Block = Identity()
     drop_path: float = 0.0
+    divisor: int = 1
 
     def validate(self) -> None:
         if self.channels < 1 or self.expand <= 0:
             raise SpaceError(
                 f"inverted_residual: channels >= 1 and expand > 0; got channels={self.channels}, expand={self.expand}"
             )
+        if self.divisor < 1:
+            raise SpaceError(f"inverted_residual.divisor: at least 1, which rounds nothing; got {self.divisor}")
+
+    def hidden(self, channels: int) -> int:
+        """Channels between the expanding and the last convolution."""
+        wanted = channels * self.expand
+        return max(1, round(wanted)) if self.divisor == 1 or self.expand == 1 else divisible(wanted, self.divisor)
+
+    def excite(self, channels: int) -> Block:
+        """The attention, with as many squeezed channels as it wants of the block's input."""
+        attention = self.attention
+        if not (isinstance(attention, SqueezeExcite) and attention.of_block):
+            return attention
+        return replace(attention, channels=attention.squeezed(channels))
 
     def wire(self, net: Wiring, x: Value) -> Value:
-        hidden = max(1, round(x.channels * self.expand))
+        hidden = self.hidden(x.channels)
         y = x
         if hidden != x.channels:
             y = net(ConvNormAct(hidden, 1, norm=self.norm, activation=self.activation), y, name="expand")
         depthwise = ConvNormAct(hidden, self.kernel, self.stride, groups=0, norm=self.norm, activation=self.activation)
-        y = net(self.attention, net(depthwise, y, name="depthwise"), name="attention")
+        y = net(self.excite(x.channels), net(depthwise, y, name="depthwise"), name="attention")
         out: Value = net(ConvNorm(self.channels, 1, norm=self.norm), y, name="project")
         if self.stride != 1 or out.type != x.type:
             return out

@@ -51,8 +51,11 @@ class Pool(Primitive):
             )
         return kernel, stride, padding
 
-    def infer(self, *inputs: TensorType) -> TensorType:
-        (x,) = inputs
+    def infer(self, *inputs: TensorType) -> TensorType | tuple[TensorType, ...]:
+        return self.pooled(*inputs)
+
+    def pooled(self, x: TensorType) -> TensorType:
+        """The type of what is pooled."""
         kernel, stride, padding = self.geometry(numbers(x, self.tag))
         out = tuple(self._out(n, k, s, p) for n, k, s, p in zip(x.spatial, kernel, stride, padding, strict=True))
         if min(out) < 1:
@@ -100,14 +103,29 @@ class MaxPool(Pool):
         stride: None means the kernel's side.
         padding: on both sides; "same" keeps ⌈S/stride⌉ for odd kernels.
         ceil: also take the window that is only partly covered, as torch's ``ceil_mode``.
+        indices: also give where each maximum was, for :class:`MaxUnpool`.
     """
 
     kernel: int | tuple[int, ...] = 2
     stride: int | tuple[int, ...] | None = None
     padding: int | tuple[int, ...] | str = 0
     ceil: bool = False
+    indices: bool = False
 
     target: ClassVar[str] = "torch.nn.MaxPool"
+
+    def on_zero(self) -> str:
+        return "value" if self.indices else "kept"
+
+    def infer(self, *inputs: TensorType) -> TensorType | tuple[TensorType, ...]:
+        out = self.pooled(*inputs)
+        return (out, TensorType(out.shape, out.axes, "int64", segments=out.segments)) if self.indices else out
+
+    def is_identity(self, *inputs: TensorType) -> bool:
+        return not self.indices and super().is_identity(*inputs)
+
+    def extra(self) -> dict[str, Any]:
+        return {"return_indices": True} if self.indices else {}
 
 
 @block("avg_pool")
@@ -175,14 +193,17 @@ class AdaptivePool(Primitive):
         return module(f"torch.nn.Adaptive{name}Pool{len(found)}d", plain(found))
 
 
+REDUCTIONS = {"average": "torch.mean", "max": "torch.amax", "sum": "torch.sum"}
+
+
 @block("global_pool")
 class GlobalPool(Primitive):
-    """Mean or maximum over all positions (Lin et al., 2014, section 3.2).
+    """Mean, maximum or sum over all positions (Lin et al., 2014, section 3.2; of sets, Zaheer et al., 2017, eq. 2).
 
     (C, *S) → (C,); (T, F), (N, F) → (F,).
 
     Args:
-        kind: ``"average"`` or ``"max"``.
+        kind: ``"average"``, ``"max"`` or ``"sum"``.
         keep: keep the axes, each of size 1: (C, H, W) → (C, 1, 1).
     """
 
@@ -191,7 +212,8 @@ class GlobalPool(Primitive):
     zero: ClassVar = "kept"
 
     def validate(self) -> None:
-        _kind(self.kind, self.tag)
+        if self.kind not in REDUCTIONS:
+            raise SpaceError(f"global_pool.kind: 'average', 'max' or 'sum'; got {self.kind!r}")
 
     def infer(self, *inputs: TensorType) -> TensorType:
         (x,) = inputs
@@ -210,4 +232,4 @@ class GlobalPool(Primitive):
         (x,) = inputs
         dims = tuple(i + x.batched for i in range(len(x.shape)) if i != x.feature_axis)
         extra: dict[str, Any] = {"keepdim": True} if self.keep else {}
-        return function("torch.mean" if self.kind == "average" else "torch.amax", dim=dims, **extra)
+        return function(REDUCTIONS[self.kind], dim=dims, **extra)

@@ -36,8 +36,10 @@ class LearnedPositions(Primitive):
             raise SpaceError(f"learned_positions.length: at least 1, or 0 for the input's; got {self.length}")
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        x = sequence(inputs[0], self.tag)
-        if self.length and x.shape[0] > self.length:
+        x = inputs[0]
+        if len(x.shape) != 3 or x.axes[-2:] != "TF":  # or sequences side by side, which share the positions
+            x = sequence(x, self.tag)
+        if self.length and x.shape[-2] > self.length:
             raise ShapeError(
                 f"learned_positions.length: the sequence is no longer; got {x!r} for {self.length} positions; "
                 "give more positions"
@@ -46,10 +48,10 @@ class LearnedPositions(Primitive):
 
     def parameters(self, *inputs: TensorType) -> tuple[Parameter, ...]:
         (x,) = inputs
-        return (Parameter("weight", (Axis("positions", (self.length or x.shape[0],)), Axis("features", x.parts))),)
+        return (Parameter("weight", (Axis("positions", (self.length or x.shape[-2],)), Axis("features", x.parts))),)
 
     def call(self, *inputs: TensorType) -> Call:
-        length, features = inputs[0].shape
+        length, features = inputs[0].shape[-2:]
         return module("nasengine.modules.positions.LearnedPositions", self.length or length, features)
 
 

@@ -1,4 +1,4 @@
-"""Multiplication by a fixed number."""
+"""Multiplication by a fixed number, and addition of one."""
 
 from __future__ import annotations
 
@@ -35,3 +35,27 @@ class Scale(Primitive):
 
     def call(self, *inputs: TensorType) -> Call:
         return function("torch.mul", self.factor)
+
+
+@block("shift")
+class Shift(Primitive):
+    """A fixed number added to every number. (...) → (...).
+
+    Args:
+        amount: what is added; 0 does nothing.
+    """
+
+    amount: float = 0.0
+
+    def validate(self) -> None:
+        if not isfinite(self.amount):
+            raise SpaceError(f"shift.amount: a finite number; got {self.amount}")
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        return numbers(inputs[0], self.tag)
+
+    def is_identity(self, *inputs: TensorType) -> bool:
+        return self.amount == 0
+
+    def call(self, *inputs: TensorType) -> Call:
+        return function("torch.add", self.amount)

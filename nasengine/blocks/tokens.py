@@ -62,6 +62,28 @@ class Take(Primitive):
         return function("torch.select", 1 if inputs[0].batched else 0, self.position)
 
 
+@block("join_tokens")
+class JoinTokens(Primitive):
+    """Sequences one after another. (T, F), (S, F), ... → (T + S + ..., F)."""
+
+    zero: ClassVar = "kept"
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        first = sequence(inputs[0], self.tag)
+        for other in inputs[1:]:
+            if sequence(other, self.tag).shape[1] != first.shape[1] or other.batched != first.batched:
+                raise ShapeError(
+                    f"join_tokens: vectors of one size; got {first!r} and {other!r}; map one of them with Linear first"
+                )
+        return TensorType((sum(x.shape[0] for x in inputs), first.shape[1]), "TF", batched=first.batched)
+
+    def is_identity(self, *inputs: TensorType) -> bool:
+        return len(inputs) == 1
+
+    def call(self, *inputs: TensorType) -> Call:
+        return function("torch.cat", style="list", dim=1 if inputs[0].batched else 0)
+
+
 @block("span")
 class Span(Primitive):
     """Some positions of a sequence in a row. (T, F) → (stop - start, F).

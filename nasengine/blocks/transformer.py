@@ -61,7 +61,8 @@ class FeedForward(Composite):
 class Sublayer(Composite):
     """A block around which a shortcut leads: ``x + f(norm(x))``, or ``norm(x + f(x))`` (Xiong et al., 2020, fig. 1).
 
-    (T, F)[, more] → (T, F); further inputs go to ``inner``.
+    (T, F)[, more] → (T, F)[, losses]; further inputs go to ``inner``, and further outputs of it, as the balance loss of
+    a mixture of experts, are handed on.
 
     Args:
         inner: the block.
@@ -78,12 +79,15 @@ class Sublayer(Composite):
     drop_path: float = 0.0
     scale: Block = Identity()
 
-    def wire(self, net: Wiring, x: Value, *more: Value) -> Value:
+    def wire(self, net: Wiring, x: Value, *more: Value) -> Value | tuple[Value, ...]:
         given = net(self.norm, x, name="norm") if self.pre_norm else x
-        y = net(self.scale, net(self.inner, given, *more, name="inner"), name="scale")
+        made = net(self.inner, given, *more, name="inner")
+        y, *losses = made if isinstance(made, tuple) else (made,)
+        y = net(self.scale, y, name="scale")
         y = net(DropPath(self.drop_path), net(Dropout(self.dropout), y, name="drop"), name="drop_path")
         out: Value = net(Add(), x, y, name="add")
-        return out if self.pre_norm else net(self.norm, out, name="norm")
+        out = out if self.pre_norm else net(self.norm, out, name="norm")
+        return (out, *losses) if losses else out
 
 
 @block("transformer_layer")
@@ -91,7 +95,7 @@ class TransformerLayer(Composite):
     """A layer of an encoder or, with ``cross``, of a decoder (Vaswani et al., 2017, fig. 1).
 
     (T, F) → (T, F) for an encoder; (T, F), (S, G) → (T, F) for a decoder. A last input (heads, T, S) is the bias of the
-    self-attention.
+    self-attention. Where attention takes ``places``, those of x and of the second sequence come after the sequences.
 
     Args:
         attention: self-attention.
@@ -113,11 +117,13 @@ class TransformerLayer(Composite):
         """One of the parts around its shortcut."""
         return Sublayer(inner, self.norm, self.pre_norm, self.dropout, self.drop_path, self.scale)
 
-    def wire(self, net: Wiring, x: Value, *more: Value) -> Value:
+    def wire(self, net: Wiring, x: Value, *more: Value) -> Value | tuple[Value, ...]:
         bias = [value for value in more if value.type.axes == "ATS"]
         memory = [value for value in more if value.type.axes != "ATS"]
+        if getattr(self.attention, "places", False):
+            bias = [*memory[isinstance(self.cross, Attention) :][:1], *bias]
         x = net(self.sublayer(self.attention), x, *bias, name="attention")
         if isinstance(self.cross, Attention):
             x = net(self.sublayer(self.cross), x, *memory, name="cross")
-        made: Value = net(self.sublayer(self.feed_forward), x, name="feed_forward")
+        made: Value | tuple[Value, ...] = net(self.sublayer(self.feed_forward), x, name="feed_forward")
         return made

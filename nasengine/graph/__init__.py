@@ -7,6 +7,8 @@ from nasengine.graph.inputs import (
     Categories,
     EdgeIndex,
     Features,
+    Frames,
+    GraphIndex,
     Image,
     Input,
     Nodes,
@@ -22,7 +24,7 @@ from nasengine.graph.wiring import SharedModule, Value, Wiring
 from nasengine.graph.zeros import Zeros
 
 __all__ = [
-    "Axis", "Block", "Call", "Categories", "Composite", "Cost", "EdgeIndex", "Features", "Graph", "Image", "Input",
-    "Node", "Nodes", "Parameter", "Primitive", "Scalar", "Screened", "Sequence", "SharedModule", "Signal",
-    "TensorType", "Tokens", "Value", "Volume", "Wiring", "Zeros", "block", "lower", "screen",
+    "Axis", "Block", "Call", "Categories", "Composite", "Cost", "EdgeIndex", "Features", "Frames", "Graph",
+    "GraphIndex", "Image", "Input", "Node", "Nodes", "Parameter", "Primitive", "Scalar", "Screened", "Sequence",
+    "SharedModule", "Signal", "TensorType", "Tokens", "Value", "Volume", "Wiring", "Zeros", "block", "lower", "screen",
 ]  # fmt: skip

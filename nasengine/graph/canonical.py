@@ -31,7 +31,7 @@ from nasengine.graph.vocabulary import Primitive
 def form(fragment: Fragment) -> bytes:
     """The canonical form of a simplified fragment."""
     row = chain(fragment)
-    return row if row is not None else Dag.of(*_items(flatten(fragment)), len(fragment.inputs)).digest()
+    return row if row is not None else _dag(fragment).digest()
 
 
 def chain(fragment: Fragment) -> bytes | None:
@@ -51,7 +51,94 @@ def _chain(fragment: Fragment) -> bytes | None:
         rows = [chain(call.fragment) for call in fragment.calls]
         if None not in rows:
             return b"".join(cast("list[bytes]", rows))
-    return Dag.of(*_items(flatten(fragment)), 1).row()
+    return _dag(fragment).row()
+
+
+def _dag(fragment: Fragment) -> Dag:
+    if _shares(fragment):
+        return Dag.of(*_items(flatten(fragment)), len(fragment.inputs))
+    items, refs, _ = _make_piece(fragment)  # not remembered: what it is asked for is
+    return Dag.of(items, refs, len(fragment.inputs))
+
+
+def _shares(fragment: Fragment) -> bool:
+    """Is a module applied more than once anywhere in it? Remembered."""
+    found: bool | None = fragment.__dict__.get("_shares_inside")
+    if found is None:
+        found = fragment.call is None and (fragment.shares or any(_shares(c.fragment) for c in fragment.calls))
+        fragment.__dict__["_shares_inside"] = found
+    return found
+
+
+Piece = tuple[list[Item], tuple[int, ...], int]
+"""Items of a fragment, the values it gives out, and the number of its values, inputs included."""
+
+
+def _piece(fragment: Fragment) -> Piece:
+    """A fragment as items, where no module in it is shared; primitives in a row are one item. Remembered."""
+    found: Piece | None = fragment.__dict__.get("_piece")
+    if found is None:
+        found = fragment.__dict__["_piece"] = _make_piece(fragment)
+    return found
+
+
+def _make_piece(fragment: Fragment) -> Piece:
+    row = _straight(fragment)
+    if row is not None:
+        return _row_piece(row)
+    return _joined_piece(fragment) if fragment.call is None else _leaf_piece(fragment)
+
+
+def _straight(fragment: Fragment) -> bytes | None:
+    """Labels of a fragment that is primitives in a row, each of one input and one output; else None. Remembered."""
+    store = fragment.__dict__
+    if "_straight" not in store:
+        row: bytes | None = None
+        if len(fragment.inputs) == len(fragment.outputs) == 1:
+            if fragment.call is not None:
+                op = cast(Primitive, fragment.block)
+                row = None if op.on_zero() == "source" or op.commutative else fragment.label
+            elif fragment.is_row:
+                rows = [_straight(call.fragment) for call in fragment.calls]
+                row = None if None in rows else b"".join(cast("list[bytes]", rows))
+        store["_straight"] = row
+    return cast("bytes | None", store["_straight"])
+
+
+def _row_piece(row: bytes) -> Piece:
+    """Pure operations at the head stand alone, for equal ones of other rows merge with them; the rest is one item."""
+    items: list[Item] = []
+    while row and row[0] == 1:
+        items.append(Item(row[:LABEL], (len(items),), (len(items) + 1,)))
+        row = row[LABEL:]
+    if row:
+        items.append(Item(row, (len(items),), (len(items) + 1,)))
+    return items, (len(items),), len(items) + 1
+
+
+def _leaf_piece(fragment: Fragment) -> Piece:
+    op = cast(Primitive, fragment.block)
+    count, rule = len(fragment.inputs), op.on_zero()
+    args = () if rule == "source" else tuple(range(count))
+    outs = tuple(range(count, count + len(fragment.outputs)))
+    return [Item(fragment.label, args, outs, op.commutative, rule == "summand")], outs, count + len(outs)
+
+
+def _joined_piece(fragment: Fragment) -> Piece:
+    items: list[Item] = []
+    values = list(range(len(fragment.inputs)))
+    count = len(values)
+    for call in fragment.calls:
+        inner, refs, total = _piece(call.fragment)
+        where = [values[a] for a in call.args]
+        more = total - len(where)
+        where.extend(range(count, count + more))
+        count += more
+        for label, args, outs, commutative, is_sum, *_ in inner:
+            args = tuple([where[a] for a in args])
+            items.append(Item(label, args, tuple([where[o] for o in outs]), commutative, is_sum))
+        values.extend([where[r] for r in refs])
+    return items, tuple([values[r] for r in fragment.refs]), count
 
 
 def _items(flat: Flat) -> tuple[list[Item], tuple[int, ...]]:

@@ -1,20 +1,26 @@
-"""A small labelled DAG and its canonical form. See :mod:`nasengine.graph.canonical` for the rule."""
+"""A small labelled DAG and its canonical form. See :mod:`nasengine.graph.canonical` for the rule.
+
+Operations in a row, each of one input that nothing else reads, may be one item that carries all of their labels: the
+form and every colour come out as if each stood alone, only sooner.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
+from types import MappingProxyType
+from typing import NamedTuple
 
-LABEL = 16
-Color = bytes
+from nasengine.graph.coloring import LABEL, Coloring, hashed
+
+NONE: Mapping[int, bytes] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One operation: label, argument values, output values, and what may be done with it."""
+class Item(NamedTuple):
+    """One operation, or several in a row: label, argument values, output values, and what may be done with it."""
 
     label: bytes
+    """One label or more; of several the first is not pure, and there is one argument and one output."""
     args: tuple[int, ...]
     outs: tuple[int, ...]
     commutative: bool = False
@@ -29,14 +35,13 @@ class Item:
         return self.label[0] == 1
 
 
-@dataclass(frozen=True, slots=True)
-class Dag:
+class Dag(NamedTuple):
     """Items in topological order over values; values ``0..inputs-1`` are given, negative ones are constants."""
 
     items: tuple[Item, ...]
     refs: tuple[int, ...]
     inputs: int
-    constants: dict[int, bytes] = field(default_factory=dict)
+    constants: Mapping[int, bytes] = NONE
     """Label of each constant."""
 
     @staticmethod
@@ -62,8 +67,8 @@ class Dag:
 
     def digest(self) -> bytes:
         """A label for the whole DAG, the pure flag in front."""
-        dag = _merge(_flatten_sums(self))
-        pure = all(item.pure for item in dag.items)
+        dag = _flatten_sums(self)
+        pure = all(item.label[0] == 1 for item in dag.items)
         return bytes([pure]) + blake2b(_serialise(dag), digest_size=LABEL - 1).digest()
 
 
@@ -78,12 +83,12 @@ def _fold(dag: Dag) -> Dag:
         if item.is_sum:  # a sum of constants inside a sum is its terms
             args = tuple([t for a in args for t in terms.get(a, (a,))])
         if not item.pure or any(a >= 0 for a in args):
-            kept.append(replace(item, args=args))
+            kept.append(item if args == item.args else item._replace(args=args))
             continue
         labels = [label for a in args for label, k in number.items() if k == a]
         made = item.label + b"".join(sorted(labels) if item.commutative else labels)
         for port, out in enumerate(item.outs):
-            alias[out] = number.setdefault(_hash(made + bytes([port])), -1 - len(number))
+            alias[out] = number.setdefault(hashed(made + bytes([port])), -1 - len(number))
             if item.is_sum:
                 terms[alias[out]] = args
     refs = tuple(alias.get(r, r) for r in dag.refs)
@@ -116,7 +121,7 @@ def _late(dag: Dag) -> Dag:
         order.append(item)
     for ref in dag.refs:
         emit(ref)
-    return replace(dag, items=tuple(order))
+    return dag._replace(items=tuple(order))
 
 
 def _merge(dag: Dag) -> Dag:
@@ -125,18 +130,19 @@ def _merge(dag: Dag) -> Dag:
     known: dict[tuple[bytes, tuple[int, ...]], tuple[int, ...]] = {}
     kept: list[Item] = []
     for item in dag.items:
-        args = tuple([alias.get(a, a) for a in item.args])
-        if item.is_sum and len(args) == 1:
-            alias[item.outs[0]] = args[0]
+        label, args, outs, commutative, is_sum, *_ = item
+        if alias:
+            args = tuple([alias.get(a, a) for a in args])
+        if is_sum and len(args) == 1:
+            alias[outs[0]] = args[0]
             continue
-        if item.pure:
-            key = (item.label, tuple(sorted(args)) if item.commutative else args)
-            same = known.setdefault(key, item.outs)
-            if same is not item.outs:
-                alias.update(zip(item.outs, same, strict=True))
+        if label[0] == 1:
+            same = known.setdefault((label, tuple(sorted(args)) if commutative else args), outs)
+            if same is not outs:
+                alias.update(zip(outs, same, strict=True))
                 continue
-        kept.append(item if args == item.args else replace(item, args=args))
-    refs = tuple(alias.get(r, r) for r in dag.refs)
+        kept.append(item if args == item.args else item._replace(args=args))
+    refs = tuple([alias.get(r, r) for r in dag.refs])
     return Dag(_live(kept, refs), refs, dag.inputs, dag.constants)
 
 
@@ -144,45 +150,50 @@ def _live(items: list[Item], refs: tuple[int, ...]) -> tuple[Item, ...]:
     wanted = set(refs)
     kept = []
     for item in reversed(items):
-        if any(out in wanted for out in item.outs):
+        if not wanted.isdisjoint(item.outs):
             wanted.update(item.args)
             kept.append(item)
     return tuple(kept[::-1])
 
 
 def _flatten_sums(dag: Dag) -> Dag:
-    """Every sum over the terms that are no sums themselves."""
+    """Every sum over the terms that are no sums themselves; items that become equal, or dead, by it are merged."""
     terms: dict[int, tuple[int, ...]] = {}
+    nested = False
     items = []
     for item in dag.items:
         if item.is_sum:
-            args = tuple(sorted(t for a in item.args for t in terms.get(a, (a,))))
-            terms[item.outs[0]] = args
-            item = replace(item, args=args)
+            args: Iterable[int] = item.args
+            if not terms.keys().isdisjoint(args):
+                args, nested = [t for a in args for t in terms.get(a, (a,))], True
+            item = item._replace(args=tuple(sorted(args)))
+            terms[item.outs[0]] = item.args
         items.append(item)
-    return replace(dag, items=tuple(items))
+    made = Dag(tuple(items), dag.refs, dag.inputs, dag.constants)
+    return _merge(made) if nested else made
 
 
 def _parts(dag: Dag) -> list[Dag]:
     """Sub-DAGs between consecutive cut values, each with input 0."""
-    bounds = _bounds(dag)
     parts: list[Dag] = []
     start, value = 0, 0
-    for stop, cut in bounds:
-        parts.append(replace(_renumber(dag.items[start:stop], value, cut), constants=dag.constants))
+    for stop, cut in _bounds(dag):
+        parts.append(_renumber(dag.items[start:stop], value, cut, dag.constants))
         start, value = stop, cut
     return parts
 
 
-def _renumber(items: tuple[Item, ...], value: int, out: int) -> Dag:
-    number = {value: 0}
+def _renumber(items: tuple[Item, ...], value: int, out: int, constants: Mapping[int, bytes]) -> Dag:
+    number = {value: 0, **{k: k for k in constants}}
+    count = 1
     made = []
-    for item in items:
-        for o in item.outs:
-            number[o] = len(number)
-        args = tuple(number[a] if a >= 0 else a for a in item.args)
-        made.append(replace(item, args=args, outs=tuple(number[o] for o in item.outs)))
-    return Dag(tuple(made), (number.get(out, out),), 1)
+    for label, args, outs, commutative, is_sum, module, path in items:
+        for o in outs:
+            number[o] = count
+            count += 1
+        args = tuple([number[a] for a in args])
+        made.append(Item(label, args, tuple([number[o] for o in outs]), commutative, is_sum, module, path))
+    return Dag(tuple(made), (number.get(out, out),), 1, constants)
 
 
 def _bounds(dag: Dag) -> list[tuple[int, int]]:
@@ -204,8 +215,12 @@ def _bounds(dag: Dag) -> list[tuple[int, int]]:
     alive = {0} & last.keys()
     open_until = -1
     for k, item in enumerate(dag.items):
-        alive.update(o for o in item.outs if o in last)
-        alive -= {a for a in item.args if last[a] == k}
+        for o in item.outs:
+            if o in last:
+                alive.add(o)
+        for a in item.args:
+            if last[a] == k:
+                alive.discard(a)
         if item.module is not None:
             open_until = max(open_until, modules[item.module])
         if len(alive) == 1 and open_until <= k:
@@ -222,110 +237,49 @@ def _bounds(dag: Dag) -> list[tuple[int, int]]:
 
 def _serialise(dag: Dag) -> bytes:
     """Text that determines the DAG up to isomorphism, its items in an order that the structure alone decides."""
-    maker = {out: k for k, item in enumerate(dag.items) for out in item.outs}
-    colors = _colors(dag, maker)
-    order, number = _visit(dag, maker, colors)
+    place = {i: f"x{i}" for i in range(dag.inputs)}
+    place.update({k: f"c{label.hex()}" for k, label in dag.constants.items()})
     modules: dict[int, int] = {}
-    lines = []
-    for k in order:
-        item = dag.items[k]
-        args = [_place(a, dag, maker, number) for a in item.args]
-        if item.commutative:
-            args.sort()
-        module = "" if item.module is None else f"@{modules.setdefault(item.module, len(modules))}"
-        lines.append(f"{item.label.hex()}{module}({','.join(args)})")
-    outputs = ",".join(_place(r, dag, maker, number) for r in dag.refs)
+    lines: list[str] = []
+    for k in _visit(dag):
+        label, args, outs, commutative, _, number, _ = dag.items[k]
+        names = [place[a] for a in args]
+        if commutative:
+            names.sort()
+        module = "" if number is None else f"@{modules.setdefault(number, len(modules))}"
+        text = label.hex()
+        lines.append(f"{text[: 2 * LABEL]}{module}({','.join(names)})")
+        for at in range(2 * LABEL, len(text), 2 * LABEL):
+            lines.append(f"{text[at : at + 2 * LABEL]}({len(lines) - 1}.0)")
+        for port, out in enumerate(outs):
+            place[out] = f"{len(lines) - 1}.{port}"
+    outputs = ",".join([place[r] for r in dag.refs])
     return f"{dag.inputs}|{';'.join(lines)}|{outputs}".encode()
 
 
 def _in_order(dag: Dag) -> list[Item]:
-    dag = _merge(_flatten_sums(dag))
-    maker = {out: k for k, item in enumerate(dag.items) for out in item.outs}
-    return [dag.items[k] for k in _visit(dag, maker, _colors(dag, maker))[0]]
+    dag = _flatten_sums(dag)
+    return [dag.items[k] for k in _visit(dag)]
 
 
-def _place(value: int, dag: Dag, maker: dict[int, int], number: dict[int, int]) -> str:
-    if value < 0:
-        return f"c{dag.constants[value].hex()}"
-    if value < dag.inputs:
-        return f"x{value}"
-    k = maker[value]
-    return f"{number[k]}.{dag.items[k].outs.index(value)}"
-
-
-def _visit(dag: Dag, maker: dict[int, int], colors: dict[int, Color]) -> tuple[list[int], dict[int, int]]:
+def _visit(dag: Dag) -> list[int]:
     """Post-order from the outputs; commutative arguments in the order of their colours."""
+    colors = Coloring(dag).ends
+    maker = {out: k for k, item in enumerate(dag.items) for out in item.outs}
     order: list[int] = []
-    number: dict[int, int] = {}
-    stack = [(r, False) for r in reversed(dag.refs)]
+    done: set[int] = set()
+    stack = [maker[r] for r in reversed(dag.refs) if r in maker]
     while stack:
-        value, done = stack.pop()
-        if value < dag.inputs or (k := maker[value]) in number:
+        k = stack.pop()
+        if k < 0:  # its arguments are there
+            if ~k not in done:
+                done.add(~k)
+                order.append(~k)
+            continue
+        if k in done:
             continue
         item = dag.items[k]
-        if done:
-            number[k] = len(order)
-            order.append(k)
-            continue
-        args = sorted(item.args, key=lambda a: colors[a]) if item.commutative else list(item.args)
-        stack.append((value, True))
-        stack.extend((a, False) for a in reversed(args))
-    return order, number
-
-
-def _colors(dag: Dag, maker: dict[int, int]) -> dict[int, Color]:
-    """Colours of values: by what they are made of and, where that leaves ties in a commutative place, by their use."""
-    colors: dict[int, Color] = {i: _hash(b"x%d" % i) for i in range(dag.inputs)}
-    colors.update({k: _hash(b"c" + label) for k, label in dag.constants.items()})
-    for item in dag.items:
-        _color(item, colors, b"")
-    if not _has_ties(dag, colors):
-        return colors
-    known = 0
-    while known < (known := len(set(colors.values()))):  # each round parts classes of values, until none is parted
-        uses = _use_colors(dag, colors)
-        colors = {v: _hash(c + uses.get(v, b"")) for v, c in colors.items()}
-        for item in dag.items:
-            _color(item, colors, b"".join(colors[o] for o in item.outs))
-    return colors
-
-
-def _color(item: Item, colors: dict[int, Color], own: bytes) -> None:
-    args = [colors[a] for a in item.args]
-    base = (
-        item.label + (b"@" if item.module is not None else b"") + b"".join(sorted(args) if item.commutative else args)
-    )
-    for port, out in enumerate(item.outs):
-        colors[out] = _hash(base + own + bytes([port]))
-
-
-def _use_colors(dag: Dag, colors: dict[int, Color]) -> dict[int, Color]:
-    """For each value, the colours of its users and the place it has there; shared modules tell their applications."""
-    groups: dict[int, list[Color]] = {}
-    for item in dag.items:
-        if item.module is not None:
-            groups.setdefault(item.module, []).append(colors[item.outs[0]])
-    uses: dict[int, list[Color]] = {}
-    for k, ref in enumerate(dag.refs):
-        uses.setdefault(ref, []).append(b"out%d" % k)
-    for item in dag.items:
-        group = b"" if item.module is None else b"".join(sorted(groups[item.module]))
-        for place, a in enumerate(item.args):
-            where = b"" if item.commutative else bytes([place])
-            uses.setdefault(a, []).append(colors[item.outs[0]] + where)
-        for out in item.outs:
-            uses.setdefault(out, []).append(b"m" + group)
-    return {v: b"".join(sorted(c)) for v, c in uses.items()}
-
-
-def _has_ties(dag: Dag, colors: dict[int, Color]) -> bool:
-    for item in dag.items:
-        if item.commutative:
-            distinct = set(item.args)
-            if len({colors[a] for a in distinct}) < len(distinct):
-                return True
-    return False
-
-
-def _hash(data: bytes) -> bytes:
-    return blake2b(data, digest_size=LABEL).digest()
+        stack.append(~k)
+        args = sorted(item.args, key=colors.__getitem__) if item.commutative else item.args
+        stack.extend([maker[a] for a in reversed(args) if a in maker])
+    return order

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from nasengine.graph.fragment import Fragment, FragmentCall
 from nasengine.graph.vocabulary import Primitive
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One application of a primitive.
 
     Args:
@@ -32,8 +31,7 @@ class Node:
         return self.fragment.block
 
 
-@dataclass(frozen=True, slots=True)
-class Flat:
+class Flat(NamedTuple):
     """Nodes in topological order over values numbered from the inputs on, and the values given out."""
 
     nodes: tuple[Node, ...]
@@ -77,7 +75,8 @@ def gather(fragment: Fragment, flat: Flat) -> Fragment:
     calls: list[FragmentCall] = []
     for node in flat.nodes:
         first = len(number)
-        calls.append(FragmentCall(node.fragment, node.path, node.call, tuple(number[i] for i in node.inputs), first))
-        number.update({out: first + k for k, out in enumerate(node.outputs)})
+        calls.append(FragmentCall(node.fragment, node.path, node.call, tuple([number[i] for i in node.inputs]), first))
+        for k, out in enumerate(node.outputs):
+            number[out] = first + k
     refs = tuple(number[r] for r in flat.refs)
     return Fragment(fragment.block, fragment.inputs, fragment.outputs, calls=tuple(calls), refs=refs)

@@ -153,12 +153,11 @@ class Fragment:
             op = cast(Primitive, self.block)
             one = None if op.on_zero() == "source" else op.reach(*self.inputs)
             return tuple(tuple(one for _ in self.inputs) for _ in self.outputs)
-        known = [tuple(POINT if i == j else None for j in range(len(self.inputs))) for i in range(len(self.inputs))]
+        known = [tuple([POINT if i == j else None for j in range(len(self.inputs))]) for i in range(len(self.inputs))]
         for call in self.calls:
-            known.extend(
-                _reach_through(call.fragment.reach[k], [known[a] for a in call.args]) for k in range(len(call.outs))
-            )
-        return tuple(known[r] for r in self.refs)
+            before = [known[a] for a in call.args]
+            known.extend([_reach_through(one, before) for one in call.fragment.reach])
+        return tuple([known[r] for r in self.refs])
 
     @cached_property
     def extent(self) -> float:
@@ -168,16 +167,20 @@ class Fragment:
     @cached_property
     def is_ragged(self) -> bool:
         """Does an output depend on no input, or an input reach no output?"""
-        outputs = any(all(r is None for r in out) for out in self.reach)
-        return outputs or any(all(out[i] is None for out in self.reach) for i in range(len(self.inputs)))
+        reach = self.reach
+        if len(reach) == 1:
+            return not reach[0] or None in reach[0]
+        outputs = any(all(r is None for r in out) for out in reach)
+        return outputs or any(all(out[i] is None for out in reach) for i in range(len(self.inputs)))
 
     @cached_property
     def is_clean(self) -> bool:
         """Is there no dead and no zero part in it?"""
         if self.call is not None:
             return cast(Primitive, self.block).on_zero() != "source"
-        if any(not c.fragment.is_clean or c.fragment.is_ragged for c in self.calls):
-            return False
+        for part in {c.fragment for c in self.calls}:
+            if not part.is_clean or part.is_ragged:
+                return False
         return self.is_row or len(self.needed) == len(self.calls)
 
     @cached_property
@@ -186,7 +189,8 @@ class Fragment:
         wanted = set(self.refs)
         kept: list[FragmentCall] = []
         for call in reversed(self.calls):
-            if any(out in wanted for out in call.outs):
+            single = len(call.fragment.outputs) == 1
+            if call.first in wanted if single else not wanted.isdisjoint(call.outs):
                 wanted.update(call.args)
                 kept.append(call)
         return tuple(kept[::-1])
@@ -204,7 +208,7 @@ class Fragment:
         """For each value, the first value that lies in the same memory."""
         memory = list(same)
         for call in self.calls:
-            for out, view in zip(call.outs, call.fragment.views, strict=True):
+            for out, view in enumerate(call.fragment.views, call.first):
                 memory.append(out if view is None else memory[call.args[view]])
         return memory
 
@@ -233,14 +237,24 @@ class Fragment:
         alive = peak = sum(sizes[i] for i in set(same))
         alive -= sum(sizes[i] for i in set(same) if last[i] < 0)
         for step, call in enumerate(self.calls):
-            places = [memory[a] for a in call.args]
-            distinct = set(places)
-            later = sum(1 << k for k, m in enumerate(places) if last[m] > step)
-            shared = None if len(distinct) == len(places) else tuple([places.index(m) for m in places])
-            others = alive - sum([sizes[m] for m in distinct])
-            peak = max(peak, others + call.fragment.peak(later, shared))
-            alive += sum([sizes[o] for o in call.outs if memory[o] == o and last[o] > step])
-            alive -= sum([sizes[m] for m in distinct if last[m] == step])
+            fragment, args, first = call.fragment, call.args, call.first
+            if len(args) == 1:
+                place = memory[args[0]]
+                inside, held = fragment.peak(last[place] > step), sizes[place]
+                freed = held if last[place] == step else 0
+            else:
+                places = [memory[a] for a in args]
+                distinct = set(places)
+                later = sum([1 << k for k, m in enumerate(places) if last[m] > step])
+                shared = None if len(distinct) == len(places) else tuple([places.index(m) for m in places])
+                inside, held = fragment.peak(later, shared), sum([sizes[m] for m in distinct])
+                freed = sum([sizes[m] for m in distinct if last[m] == step])
+            if alive - held + inside > peak:
+                peak = alive - held + inside
+            for out in range(first, first + len(fragment.outputs)):
+                if last[out] > step and memory[out] == out:
+                    alive += sizes[out]
+            alive -= freed
         return peak
 
     def _lifetimes(self, kept: int, memory: list[int]) -> tuple[list[int], list[int]]:
@@ -274,6 +288,11 @@ _KNOWN = ("torch.", "operator.", "nasengine.")
 
 def _reach_through(one: tuple[Reach | None, ...], before: list[tuple[Reach | None, ...]]) -> tuple[Reach | None, ...]:
     """Reaches of one output on the composite's inputs, through a call's arguments."""
+    if len(before) == 1:
+        (step,), (row,) = one, before
+        if step is None:
+            return (None,) * len(row)
+        return row if step == POINT else tuple([None if reach is None else compose(reach, step) for reach in row])
     found: list[Reach | None] = [None] * (len(before[0]) if before else 0)
     for step, reaches in zip(one, before, strict=True):
         for j, reach in enumerate(reaches):

@@ -48,7 +48,11 @@ class Graph:
     @cached_property
     def outputs(self) -> dict[str, int]:
         """Name of each output and its value number: ``output`` where there is one, else as the root block says."""
-        return dict(zip(output_names(self.fragment), self.flat.refs, strict=True))
+        names = output_names(self.fragment)
+        for name in names:
+            if name in self.inputs:
+                raise SpaceError(f"{name}: an input and an output go by one name; rename the input of the space")
+        return dict(zip(names, self.flat.refs, strict=True))
 
     @cached_property
     def types(self) -> tuple[TensorType, ...]:

@@ -46,6 +46,19 @@ class Volume(Input):
         return TensorType((self.channels, self.depth, self.height, self.width), "CDHW")
 
 
+@tagged("frames")
+class Frames(Input):
+    """``(B, frames, channels, height, width)``: a sequence of images; square unless ``width`` is given."""
+
+    frames: int
+    channels: int
+    height: int
+    width: int | None = None
+
+    def type(self) -> TensorType:
+        return TensorType((self.frames, self.channels, self.height, self.width or self.height), "TCHW")
+
+
 @tagged("signal")
 class Signal(Input):
     """``(B, channels, length)``: audio, sensors."""
@@ -129,3 +142,16 @@ class EdgeIndex(Input):
 
     def type(self) -> TensorType:
         return TensorType((2, self.edges), "PE", "int64", batched=False)
+
+
+@tagged("graph_index")
+class GraphIndex(Input):
+    """``(nodes,)``, int64: which graph each node belongs to, counted from 0; no batch axis.
+
+    Several graphs are one with more nodes and no edge between them; what pools over a graph states their number.
+    """
+
+    nodes: int
+
+    def type(self) -> TensorType:
+        return TensorType((self.nodes,), "N", "int64", batched=False)

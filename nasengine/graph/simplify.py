@@ -36,8 +36,9 @@ def _simplify(fragment: Fragment) -> Fragment:
     made: list[FragmentCall] = []
     for call, part in zip(calls, parts, strict=True):
         first = len(number)
-        made.append(FragmentCall(part, call.module, call.name, tuple(number[a] for a in call.args), first))
-        number.update({out: first + k for k, out in enumerate(call.outs)})
+        made.append(FragmentCall(part, call.module, call.name, tuple([number[a] for a in call.args]), first))
+        for k, out in enumerate(call.outs):
+            number[out] = first + k
     refs = tuple(number[r] for r in fragment.refs)
     return Fragment(fragment.block, fragment.inputs, fragment.outputs, calls=tuple(made), refs=refs)
 
@@ -57,7 +58,7 @@ def _live(nodes: list[Node], refs: list[int]) -> tuple[Node, ...]:
     wanted = set(refs)
     kept: list[Node] = []
     for node in reversed(nodes):
-        if any(out in wanted for out in node.outputs):
+        if not wanted.isdisjoint(node.outputs):
             wanted.update(node.inputs)
             kept.append(node)
     return tuple(kept[::-1])
@@ -71,28 +72,36 @@ class _Zeros:
         self.inputs = len(types)
         self.zeros: set[int] = set()
         self.alias: dict[int, int] = {}
+        self.touched: set[int] = set()  # zeros and aliases: nodes that read none of them stay as they are
         self.made: dict[TensorType, int] = {}
         self.next = 1 + max([flat.inputs, *(o for n in flat.nodes for o in n.outputs)])
 
     def visit(self, node: Node) -> list[Node]:
         """What stays of a node: nothing, itself with its inputs renamed, or itself after the zeros it needs."""
         self.types.update(zip(node.outputs, node.fragment.outputs, strict=True))
-        inputs = tuple(self.alias.get(i, i) for i in node.inputs)
         rule = node.op.on_zero()
+        if rule != "source" and self.touched.isdisjoint(node.inputs):
+            return [node]
+        inputs = tuple([self.alias.get(i, i) for i in node.inputs])
         zeros = [i in self.zeros for i in inputs]
         if rule == "source" or (rule == "kept" and all(zeros)) or (rule == "any" and any(zeros)):
-            self.zeros.update(node.outputs)
+            self._vanish(node)
             return []
         if rule == "summand" and any(zeros):
             return self._sum(node, tuple(i for i, z in zip(inputs, zeros, strict=True) if not z))
         return self._keep(node, inputs)
 
+    def _vanish(self, node: Node) -> None:
+        self.zeros.update(node.outputs)
+        self.touched.update(node.outputs)
+
     def _sum(self, node: Node, terms: tuple[int, ...]) -> list[Node]:
         if not terms:
-            self.zeros.update(node.outputs)
+            self._vanish(node)
             return []
         if len(terms) == 1 and self.types[terms[0]] == node.fragment.outputs[0]:
             self.alias[node.outputs[0]] = terms[0]
+            self.touched.add(node.outputs[0])
             return []
         types = tuple(self.types[i] for i in terms)
         return [Node(lower_block(node.op, types), node.path, node.call, terms, node.outputs)]

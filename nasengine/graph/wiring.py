@@ -7,6 +7,7 @@ remedy, long before a training process exists.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from nasengine.errors import NasError, ShapeError, SpaceError
@@ -192,10 +193,11 @@ def under(name: str, error: NasError) -> NasError:
     return made
 
 
-def folders_of(name: str) -> list[str]:
+@lru_cache(CACHE_LIMIT)
+def folders_of(name: str) -> tuple[str, ...]:
     """``a`` and ``a.b`` of ``a.b.c``: a module of that name would hold this one."""
     parts = name.split(".")
-    return [".".join(parts[:k]) for k in range(1, len(parts))]
+    return tuple([".".join(parts[:k]) for k in range(1, len(parts))])
 
 
 def modules_of(fragment: Fragment) -> list[Any]:

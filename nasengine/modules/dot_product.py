@@ -29,8 +29,15 @@ class DotProduct(nn.Module):
             future = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool, device=q.device).triu(1)
             bias, causal = bias.masked_fill(future, float("-inf")), False
         p = self.dropout if self.training else 0.0
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=p, is_causal=causal, scale=self.scale)
-        return out.transpose(-3, -2).flatten(-2)
+        if query.dim() == 2:  # ONNX knows the operation with one batch axis only
+            q, k, v = q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0)
+        elif query.dim() == 4:
+            q, k, v = q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1)
+        made = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=p, is_causal=causal, scale=self.scale)
+        out: Tensor = made.transpose(1, 2).flatten(2)
+        if query.dim() == 4:
+            out = out.unflatten(0, (-1, query.shape[1]))
+        return out.squeeze(0) if query.dim() == 2 else out
 
     def extra_repr(self) -> str:
         return f"heads={self.heads}, kv_heads={self.kv_heads}, causal={self.causal}"

@@ -109,9 +109,9 @@ def gallery(cards: Iterable[SpaceCard]) -> str:
     known = list(cards)
     made = [
         "# Search spaces", "",
-        "One file a family: a `space` to search, the published networks that are members of it (`space.references`, with",
-        "exactly the published parameters) and a `small` variant that trains in seconds. `nasengine space NAME` prints a",
-        "card with the cost range of random members. This page is generated from the cards: `make gallery`.", "",
+        "One file a family: a `space` to search, the published networks that are its members (`space.references`, with",
+        "exactly the published parameters) and a `small` variant that trains in seconds. `nasengine space NAME` prints",
+        "a card with the cost range of random members. This page is generated from the cards: `make gallery`.", "",
         "```python",
         "from search_spaces.resnet import space",
         'network = space.decode(space.references["resnet50"]).build()',

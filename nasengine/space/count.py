@@ -1,8 +1,9 @@
 """Counting decision sets, and the bijection ``i -> decisions``.
 
 Without ties a tree counts itself: products over fields, sums over options. A name used more than once couples distant
-places, so counting conditions on the labels of such names: for every joint assignment it counts, by which of the tied
-names a member reaches, and adds each (reached names, their labels) once. Exact, also with ties, conditions and repeats.
+places. Where such a decision changes what else is open, counting conditions on its label: for every joint assignment it
+counts, by which of the tied names a member reaches, and adds each (reached names, their labels) once; other tied names
+only multiply. Exact, also with ties, conditions and repeats.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from nasengine.errors import SpaceError
 from nasengine.space.choices import Choice, Integer, Uniform
-from nasengine.space.spec import Label
+from nasengine.space.spec import Label, is_open
 from nasengine.space.walk import CompiledNode, DomainNode, RepeatNode, SpecNode, TupleNode
 
 JOINT_LIMIT = 100_000
@@ -30,7 +31,11 @@ class Infinite(Exception):  # noqa: N818 - a signal between two functions of thi
 
 
 class Counter:
-    """Counts and unranks the decision sets of compiled roots (fields of one tuple)."""
+    """Counts and unranks the decision sets of compiled roots (fields of one tuple).
+
+    Counting conditions on tied names that shape what is open: those whose options hold open parts, and those that a
+    repeat takes its count from. Any other tied name multiplies the count by its options wherever it is reached.
+    """
 
     def __init__(self, roots: TupleNode) -> None:
         self.root = roots
@@ -38,6 +43,10 @@ class Counter:
         self._counts: dict[Any, Counts] = {}
         self._closures: dict[Any, Counts] = {}
         self._below: dict[int, Names] = {}
+        self._repeats = self._times_names(roots).union(
+            *(self._times_names(child) for node in self.tied.values() for child in below(node))
+        )
+        self.shaping = [n for n in sorted(self.tied) if self._shapes(self.tied[n])]
         self._cells: list[tuple[Names, dict[str, Label], int]] | None = None
 
     def cells(self) -> list[tuple[Names, dict[str, Label], int]]:
@@ -46,8 +55,10 @@ class Counter:
             found: dict[Any, tuple[Names, dict[str, Label], int]] = {}
             for labels in self._assignments():
                 for names, count in self._reach(labels).items():
-                    mine = {n: labels[n] for n in sorted(names)}
-                    found.setdefault(tuple((n, repr(v)) for n, v in mine.items()), (names, mine, count))
+                    mine = {n: labels[n] for n in self.shaping if n in names}
+                    ways = math.prod(len(_labels(self.tied[n])) for n in names - mine.keys())
+                    key = (names, tuple((n, repr(v)) for n, v in mine.items()))
+                    found.setdefault(key, (names, mine, count * ways))
             self._cells = list(found.values())
         return self._cells
 
@@ -63,7 +74,12 @@ class Counter:
         out: dict[str, Label] = {}
         for names, labels, count in self.cells():
             if index < count:
-                self._unrank_cell(index, names, labels, out)
+                chosen = dict(labels)
+                for name in sorted(names - labels.keys()):
+                    options = _labels(self.tied[name])
+                    index, place = divmod(index, len(options))
+                    chosen[name] = options[place]
+                self._unrank_cell(index, names, chosen, out)
                 return out
             index -= count
         raise IndexError(index)
@@ -71,14 +87,15 @@ class Counter:
     # --- tied names -------------------------------------------------------------------------------------------
 
     def _assignments(self) -> Iterator[dict[str, Label]]:
-        names = sorted(self.tied)
+        names = self.shaping
         options = [_labels(self.tied[n]) for n in names]
         joint = math.prod(len(o) for o in options)
         if joint > JOINT_LIMIT:
             shown = ", ".join(f"{n} ({len(o)})" for n, o in zip(names, options, strict=True))
             raise SpaceError(
-                f"size: counting conditions on the names used more than once, at most {JOINT_LIMIT:,} joint options; "
-                f"got {joint:,} from {shown}; untie one of them, or give it fewer options"
+                "size: counting conditions on the names used more than once that decide what else is open, "
+                f"at most {JOINT_LIMIT:,} joint options; got {joint:,} from {shown}; "
+                "untie one of them, or give it fewer options"
             )
         for labels in product(*options):
             yield dict(zip(names, labels, strict=True))
@@ -103,10 +120,14 @@ class Counter:
 
     def _under(self, name: str, labels: dict[str, Label]) -> Counts:
         node = self.tied[name]
+        if name not in self.shaping:
+            return _ONE
         return self.count(node.option(labels[name]), labels) if isinstance(node.domain, Choice) else _ONE
 
     def _unrank_cell(self, index: int, final: Names, labels: dict[str, Label], out: dict[str, Label]) -> None:
         for names, count in _ordered(self.count(self.root, labels)):
+            if not names <= final:  # another branch; its names have no label in this cell
+                continue
             ways = self._closure(names, _NONE, labels).get(final, 0)
             if index < count * ways:
                 here, rest = divmod(index, ways)
@@ -124,6 +145,8 @@ class Counter:
         name = todo[0]
         out[self.tied[name].path] = labels[name]
         for names, count in _ordered(self._under(name, labels)):
+            if not names <= final:
+                continue
             ways = self._closure(reached | names, done | {name}, labels).get(final, 0)
             if index < count * ways:
                 here, rest = divmod(index, ways)
@@ -260,6 +283,11 @@ class Counter:
                 found |= {node.times.name}
             self._below[id(node.source)] = found
         return found
+
+    def _shapes(self, node: DomainNode) -> bool:
+        """Does a tied decision change what else is open?"""
+        opens = isinstance(node.domain, Choice) and any(is_open(option) for option in node.domain.options)
+        return opens or node.name in self._repeats
 
     def _is_tied(self, node: CompiledNode) -> bool:
         return isinstance(node, DomainNode) and node.name in self.tied

@@ -134,8 +134,22 @@ def sequence(module: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
     return made
 
 
-GPT = {"kv_heads": "all", "position_bias": "identity", "activation": "gelu", "dropout": 0.1, "ratio": 4}
-TEXT = {"pre_norm": False, "layers.norm": "identity", "position_bias": "identity", "activation": "gelu", "ratio": 4}
+GPT = {
+    "kv_heads": "all",
+    "attention": "full",
+    "position_bias": "identity",
+    "activation": "gelu",
+    "dropout": 0.1,
+    "ratio": 4,
+}
+TEXT = {
+    "pre_norm": False,
+    "layers.norm": "identity",
+    "attention": "full",
+    "position_bias": "identity",
+    "activation": "gelu",
+    "ratio": 4,
+}
 PAIR = {"norm": "rms_norm", "pre_norm": True, "biases": False, "product_scale": "one", "dropout": 0.1,
         "position_bias": "relative_bias", "target_bias": "relative_bias", "positions": "identity"}  # fmt: skip
 
