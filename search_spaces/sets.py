@@ -3,8 +3,8 @@
 Generalises DeepSets: each element is mapped, by itself or by permutation-equivariant layers that see the whole set; the
 set is summed up by sum, mean or maximum; the result is mapped to the output. Open are the depth and the widths of both
 parts, the kind of each layer over the elements, what the layers and the end pool by, the activation and dropout, and
-the number of points. `space` classifies clouds of points, `digits` adds up the digits of a text, which only a sum over
-the set can do for sets longer than those seen in training.
+the number of points. `space` classifies clouds of points, `digits` adds up the digits of a text; what a sum
+over the set learns there also holds for sets longer than those it was trained on.
 
 Papers: Zaheer et al. (2017), "Deep sets", theorem 2, eq. 4, sections 4.1.3 and 4.2.1; Qi et al. (2017a), "PointNet",
 for the maximum.

@@ -1,10 +1,11 @@
 """State-space networks: Mamba's selective scan and S4's diagonal recurrences.
 
 Two spaces. The main one generalises Mamba as a language model: open are depth, width, the inner width, the size of the
-state, the kernel of the causal convolution, the activation, the norm, whether a layer mixes by a selective scan, by S4D
-or by causal attention, whether a feed-forward network follows it, and whether the output layer shares the embedding's
-table. ``s4d`` classifies sequences of vectors by S4 layers: open are depth, width, state, the rule that makes time
-discrete, the first eigenvalues, and where the norm stands and what it is. Work grows linearly with the length in both.
+state, the kernel of the causal convolution, the activation, the norm, whether a layer mixes by a selective scan, by
+S4D or by causal attention, whether a feed-forward network follows it, and whether the output layer shares the
+embedding's table. ``s4d`` classifies sequences of vectors by S4 layers: open are depth, width, state, the rule that
+makes time discrete, the first eigenvalues, and where the norm stands and what it is. A selective scan's work grows
+with the length L, S4D's Fourier transforms with L log L (they are no matrix products: ``macs`` leaves them out).
 
 Papers: Gu and Dao (2023), "Mamba: linear-time sequence modeling with selective state spaces"; Gu, Goel and Re (2022),
 "Efficiently modeling long sequences with structured state spaces"; Gu, Gupta, Goel and Re (2022), "On the
