@@ -91,7 +91,7 @@ def test_types_that_do_not_fit(block: Block, types: tuple[TensorType, ...], mess
         (lambda: GroupPool("sum"), "group_pool.kind: 'max' or 'average'; got 'sum'"),
         (lambda: PointGroup(1.0, 2, ()), "point_group.widths: at least one; got none; BallGroup alone makes groups"),
     ],
-    ids=str,
+    ids=lambda p: p[:40] if isinstance(p, str) else "",
 )
 def test_values_that_make_no_sense(make: Callable[[], object], message: str) -> None:
     with pytest.raises(SpaceError, match=message):
