@@ -26,7 +26,8 @@ class SpaceCard:
         text: what it generalises and what is open.
         facts: ``Papers``, ``Input``, ``Task`` and, where counts are derived, ``Counts``.
         space: the main space.
-        small: its variant for a laptop, where there is one.
+        others: further spaces with published members, by the name the module gives them.
+        small: the main space's variant for a laptop, where there is one.
     """
 
     name: str
@@ -34,6 +35,7 @@ class SpaceCard:
     text: str
     facts: dict[str, str]
     space: Space
+    others: dict[str, Space]
     small: Space | None
 
     @property
@@ -41,18 +43,22 @@ class SpaceCard:
         """Number of members, as text."""
         return size_text(self.space).removesuffix(" members")
 
-    def published(self) -> dict[str, Cost]:
-        """Cost of each published member, deployed networks together."""
-        found = self.space.references
-        return {name: screen(self.space.decode(decisions)).cost for name, decisions in found.items()}
+    def published(self) -> dict[str, tuple[str, Cost]]:
+        """Published member → the module's name of its space, and its cost (deployed networks together)."""
+        found: dict[str, tuple[str, Cost]] = {}
+        for attribute, space in {"space": self.space, **self.others}.items():
+            for name, decisions in space.references.items():
+                found[name] = attribute, screen(space.decode(decisions)).cost
+        return found
 
     def lines(self) -> list[str]:
         """The card for a terminal."""
         made = [f"{self.name}: {self.title}", "", self.text, ""]
         made += [f"{key}: {value}" for key, value in self.facts.items() if key != "Counts"]
         made += [f"Size: {size_text(self.space)}", "References:"]
-        for name, cost in self.published().items():
-            made.append(f"  {name}: {cost.params:,} parameters, {cost.macs:,} MACs" + active(cost))
+        for name, (attribute, cost) in self.published().items():
+            where = "" if attribute == "space" else f" [{attribute}]"
+            made.append(f"  {name}{where}: {cost.params:,} parameters, {cost.macs:,} MACs" + active(cost))
         return made
 
 
@@ -87,8 +93,10 @@ def card_of(module: ModuleType) -> SpaceCard:
             f"{name}: the docstring of a module of spaces is its card: a title, what it generalises, then lines "
             f"'Papers: ...', 'Input: ...', 'Task: ...'; {missing[0] if missing else 'a title'} is missing"
         )
+    held = {key: value for key, value in vars(module).items() if isinstance(value, Space) and value is not space}
+    others = {key: value for key, value in held.items() if value.references}
     small = getattr(module, "small", None)
-    return SpaceCard(name, title.rstrip("."), "\n\n".join(text), facts, space, small)
+    return SpaceCard(name, title.rstrip("."), "\n\n".join(text), facts, space, others, small)
 
 
 def _facts(paragraph: str) -> dict[str, str]:
@@ -113,17 +121,20 @@ def gallery(cards: Iterable[SpaceCard]) -> str:
         "exactly the published parameters) and a `small` variant that trains in seconds. `nasengine space NAME` prints",
         "a card with the cost range of random members. This page is generated from the cards: `make gallery`.", "",
         "```python",
-        "from search_spaces.resnet import space",
+        "from search_spaces.resnet import space", "",
         'network = space.decode(space.references["resnet50"]).build()',
         "```", "",
         "| space | family | members | published |", "| --- | --- | --- | --- |",
     ]  # fmt: skip
-    made += [f"| [{c.name}](#{c.name}) | {c.title} | {c.size} | {len(c.space.references)} |" for c in known]
+    for card in known:
+        count = sum(len(space.references) for space in (card.space, *card.others.values()))
+        made.append(f"| [{card.name}](#{card.name}) | {card.title} | {card.size} | {count} |")
     for card in known:
         made += ["", f"## {card.name}", "", f"**{card.title}.** {card.text}", ""]
         made += [f"* {key}: {value}" for key, value in card.facts.items()]
+        made += [f"* Also `{name}`: {size_text(space)}" for name, space in card.others.items()]
         if card.small is not None:
             made.append(f"* Small variant: `{card.small.name}`, {size_text(card.small)}")
-        made += ["", "| reference | parameters | MACs |", "| --- | ---: | ---: |"]
-        made += [f"| {name} | {c.params:,} | {c.macs:,}{active(c)} |" for name, c in card.published().items()]
+        made += ["", "| reference | in | parameters | MACs |", "| --- | --- | ---: | ---: |"]
+        made += [f"| {n} | `{a}` | {c.params:,} | {c.macs:,}{active(c)} |" for n, (a, c) in card.published().items()]
     return "\n".join(made) + "\n"
