@@ -18,3 +18,19 @@ def test_screening(tmp_path: Path) -> None:
     record = json.loads((tmp_path / "screening.json").read_text())
     assert record["machine"]["cpu"]
     assert record["result"]["screen_warm_s"] < record["result"]["meta_build_s"]
+
+
+def test_families(tmp_path: Path) -> None:
+    """A family beside the spine; the second run takes what the first has written."""
+    command = [sys.executable, ROOT / "benchmarks" / "families.py", "--candidates", "20", "--out", str(tmp_path)]
+    for families in (["lenet"], ["lenet", "vgg"]):
+        done = subprocess.run(
+            [*command, "--families", *families], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        rows = json.loads((tmp_path / "families.json").read_text())["rows"]
+        assert list(rows) == families
+        if len(families) == 1:
+            first = rows["lenet"]
+    assert rows["lenet"] == first
+    assert all(row["nodes"] > 5 and row["screen_ms"] > 0 for row in rows.values())
