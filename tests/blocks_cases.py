@@ -178,7 +178,7 @@ for _, _name, _ in pkgutil.iter_modules(cases.__path__):  # one file a family: w
     COMPOSITES += _family.COMPOSITES
 
 
-SIZES_ONLY = {"alibi", "latents", "relative_bias", "learned_constant"}
+SIZES_ONLY = {"alibi", "latents", "relative_bias", "learned_constant", "sine_positions"}
 """Tags of primitives that read the sizes of their inputs and not the numbers."""
 ORDER_ONLY = {"keep_tokens"}
 """Tags of primitives that read the order alone of the numbers in their later inputs."""

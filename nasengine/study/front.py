@@ -19,7 +19,9 @@ from nasengine.study.rows import FinalRow
 if TYPE_CHECKING:
     import pandas as pd
 
-COSTS = ("params", "macs", "param_bytes", "peak_activation_bytes", "receptive_field")
+COSTS = (
+    "params", "macs", "param_bytes", "peak_activation_bytes", "receptive_field", "active_params", "active_macs",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -245,7 +245,7 @@ TRANSFORMER_RULES = by_rules(
 
 TWINS = [
     Twin("gcn, 2 layers", over("gcn"), rows("GCNConv", (12, 16, 3)), rename(*BIASES)),
-    Twin("gat, 4 heads, then 2 averaged", over("gat", **{"layers.*.heads": 4, "last.*.heads": 2}),
+    Twin("gat, 4 heads, then 2 averaged", over("gat", activation="elu", **{"layers.*.heads": 4, "last.*.heads": 2}),
          attention(12, 4, 4, 3, 2), rename(*BIASES)),
     Twin("graph_sage, mean", over("graph_sage", **{"*.aggregator": "mean", "*.project": False, "*.neighbours": 4}),
          rows("SAGEConv", (12, 16, 3)), rename(*PLACES)),
