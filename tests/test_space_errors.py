@@ -55,6 +55,15 @@ DEFINITIONS: dict[str, tuple[Callable[[], Any], str]] = {
     "option that is no data": (
         lambda: choice({"a": 1}, 2), "choice.options: a spec holds scalars, tuples, specs and choices; got dict",
     ),
+    "arithmetic with what is open": (
+        lambda: 2 * choice(8, 16), "choice(8, 16): it has no value yet, so it cannot be computed with or compared; give the results as options",
+    ),
+    "an order of what is open": (lambda: integer(1, 4) < 2, "integer(1, 4): it has no value yet"),
+    "a range of what is open": (lambda: range(choice(1, 2)), "choice(1, 2): it has no value yet"),
+    "a slice of a space": (
+        lambda: one(Leaf(choice(1, 2)))[0:2],  # type: ignore[index]
+        "space 's': a member has one whole number as its index; got slice(0, 2, None); for several write",
+    ),
     "options equal but of two types": (
         lambda: choice(1, True, labels=("a", "b")),
         "choice: options that are equal in Python are of one type; got 1 and True; leave one of them out",

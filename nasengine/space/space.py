@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import random
 import sys
 from collections.abc import Iterator, Mapping
@@ -186,8 +187,15 @@ class Space:
 
         Raises:
             IndexError: out of range.
-            SpaceError: the space is infinite.
+            SpaceError: the space is infinite, or the index is not a whole number.
         """
+        try:
+            index = operator.index(index)
+        except TypeError:
+            raise SpaceError(
+                f"space {self.name!r}: a member has one whole number as its index; got {index!r}; for several write "
+                "[space[i] for i in range(10)]"
+            ) from None
         size = self.size
         if isinstance(size, float):
             raise SpaceError(f"space {self.name!r}: a real-valued position makes it infinite; use sample() or decode()")

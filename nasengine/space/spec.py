@@ -34,6 +34,16 @@ class Open:
 
     __slots__ = ()
 
+    def _undecided(self, *_: object) -> Any:
+        raise SpaceError(
+            f"{self!r}: it has no value yet, so it cannot be computed with or compared; give the results as options, "
+            "choice(*(2 * width for width in (8, 16))), or compute where the value is known: in a block's wire"
+        )
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _undecided
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __neg__ = _undecided
+    __lt__ = __le__ = __gt__ = __ge__ = __int__ = __float__ = __index__ = _undecided
+
 
 class Spec:
     """Base of all frozen, tagged data. Subclass it and decorate with :func:`tagged`."""
