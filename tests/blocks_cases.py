@@ -216,6 +216,7 @@ def check_state(graph: Graph, module: torch.nn.Module) -> None:
     assert stated == real
     assert graph.cost.params == sum(p.numel() for p in module.parameters() if p.requires_grad)
     assert graph.cost.param_bytes == sum(p.numel() * p.element_size() for p in module.parameters() if p.requires_grad)
+    assert graph.cost.model_bytes == sum(t.numel() * t.element_size() for t in module.state_dict().values())
 
 
 def check_forward(graph: Graph, module: torch.nn.Module) -> None:

@@ -121,13 +121,14 @@ def test_peak_of_a_chain_by_hand() -> None:
     """(4) to (8) to (2), 4 bytes each: the most is 4 + 8 numbers, while the first map runs."""
     assert graph_of(Sequential(Linear(8), Linear(2))).cost.peak_activation_bytes == 4 * (4 + 8)
     assert graph_of(Residual(Sequential(Linear(8), Linear(4)))).cost.peak_activation_bytes == 4 * (4 + 8 + 4)
-    assert graph_of(Sequential()).cost == Cost(0, 0, 0, 16, 1, 0, 0)
+    assert graph_of(Sequential()).cost == Cost(0, 0, 0, 16, 1, 0, 0, 0)
 
 
 def test_buffers_are_no_parameters_and_shared_modules_count_once() -> None:
     assert graph_of(Sequential(BatchNorm())).cost.params == 8
+    assert graph_of(Sequential(BatchNorm())).cost.model_bytes == 4 * (8 + 8) + 8  # running statistics and their count
     twice = Wired(((Linear(4), (0,), "m", "m"), (Linear(4), (1,), "m", "m")), (2,))
-    assert graph_of(twice).cost == Cost(20, 32, 80, 32, 1, 20, 32)
+    assert graph_of(twice).cost == Cost(20, 32, 80, 32, 1, 20, 32, 80)
     assert graph_of(Sequential(Dropout(0.5))).cost.params == 0
 
 
@@ -174,8 +175,8 @@ def test_global_operations_add_nothing_to_the_receptive_field() -> None:
 
 
 def test_costs_add_up() -> None:
-    one, two = Cost(1, 10, 4, 100, 3, 1, 5), Cost(2, 20, 8, 50, 5, 2, 20)
-    assert one + two == Cost(3, 30, 12, 100, 5, 3, 25)
+    one, two = Cost(1, 10, 4, 100, 3, 1, 5, 6), Cost(2, 20, 8, 50, 5, 2, 20, 9)
+    assert one + two == Cost(3, 30, 12, 100, 5, 3, 25, 15)
     assert one.to_json() == {
         "params": 1,
         "macs": 10,
@@ -184,4 +185,5 @@ def test_costs_add_up() -> None:
         "receptive_field": 3,
         "active_params": 1,
         "active_macs": 5,
+        "model_bytes": 6,
     }

@@ -7,6 +7,7 @@ The counters, by name:
   activations, pooling and element-wise operations count 0, as in ``torch.utils.flop_counter`` (whose FLOPs are twice
   these).
 * ``param_bytes``: bytes of the trainable numbers at their own element type.
+* ``model_bytes``: bytes of parameters and buffers at their own element types: the tensors of the safetensors file.
 * ``peak_activation_bytes``: the most bytes of tensors alive at once in one forward pass of one sample, when nodes run
   in order, a tensor lives from its making to its last use, views take nothing and nothing is fused or done in place.
 * ``receptive_field``: side, in input positions, of the window that one position of the deepest feature map sees
@@ -36,6 +37,7 @@ class Cost:
     receptive_field: int
     active_params: int
     active_macs: int
+    model_bytes: int
 
     def to_json(self) -> dict[str, int]:
         """Plain JSON."""
@@ -51,6 +53,7 @@ class Cost:
             max(self.receptive_field, other.receptive_field),
             self.active_params + other.active_params,
             self.active_macs + other.active_macs,
+            self.model_bytes + other.model_bytes,
         )
 
 

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple, cast
 
 from nasengine.graph.cost import POINT, Reach, compose
-from nasengine.graph.tensor import TensorType
+from nasengine.graph.tensor import BYTES, TensorType
 from nasengine.graph.vocabulary import Block, Call, Parameter, Primitive
 
 NOTHING = (0, 0)
@@ -60,16 +60,16 @@ class Fragment:
     @staticmethod
     def row(block: Block, inputs: tuple[TensorType, ...], parts: list[tuple[str, Fragment]]) -> Fragment:
         """Fragments one after another: every reading of a row is a join of its parts' readings."""
-        params = macs = param_bytes = idle_params = idle_macs = 0
+        params = macs = param_bytes = state_bytes = idle_params = idle_macs = 0
         peak = inputs[0].nbytes
         reach: Reach | None = POINT
         clean = True
         calls = []
         for k, (name, part) in enumerate(parts):
             calls.append(FragmentCall(part, name, name, (k,), k + 1))
-            params += part.params
+            own = part.sizes
+            params, param_bytes, state_bytes = params + own[0], param_bytes + own[1], state_bytes + own[2]
             macs += part.macs
-            param_bytes += part.param_bytes
             if part.idle != NOTHING:
                 idle_params, idle_macs = idle_params + part.idle[0], idle_macs + part.idle[1]
             peak = max(peak, part.peak())
@@ -82,9 +82,8 @@ class Fragment:
         made.__dict__.update(
             is_row=True,
             shares=False,
-            params=params,
+            sizes=(params, param_bytes, state_bytes),
             macs=macs,
-            param_bytes=param_bytes,
             idle=(idle_params, idle_macs),
             reach=((reach,),),
             is_clean=clean,
@@ -118,18 +117,36 @@ class Fragment:
         return self.call is None and self.refs == (value,) and len(self.inputs) == 1 and not self.shares
 
     @cached_property
+    def sizes(self) -> tuple[int, int, int]:
+        """(trainable numbers, their bytes, bytes of parameters and buffers)."""
+        params = param_bytes = state_bytes = 0
+        if self.call is not None:
+            for parameter in self.parameters:
+                count = parameter.numel
+                taken = count * BYTES[parameter.dtype]
+                state_bytes += taken
+                if parameter.trainable:
+                    params, param_bytes = params + count, param_bytes + taken
+            return params, param_bytes, state_bytes
+        for call in self.distinct if self.shares else self.calls:
+            part = call.fragment.sizes
+            params, param_bytes, state_bytes = params + part[0], param_bytes + part[1], state_bytes + part[2]
+        return params, param_bytes, state_bytes
+
+    @property
     def params(self) -> int:
         """Trainable numbers."""
-        if self.call is not None:
-            return sum(p.numel for p in self.parameters if p.trainable)
-        return sum(c.fragment.params for c in (self.distinct if self.shares else self.calls))
+        return self.sizes[0]
 
-    @cached_property
+    @property
     def param_bytes(self) -> int:
         """Bytes of the trainable numbers."""
-        if self.call is not None:
-            return sum(p.nbytes for p in self.parameters if p.trainable)
-        return sum(c.fragment.param_bytes for c in (self.distinct if self.shares else self.calls))
+        return self.sizes[1]
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes of parameters and buffers."""
+        return self.sizes[2]
 
     @cached_property
     def macs(self) -> int:

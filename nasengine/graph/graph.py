@@ -122,6 +122,7 @@ def cost_of(fragment: Fragment) -> Cost:
         1 + round(fragment.extent),
         used.params - used.idle[0],
         used.macs - used.idle[1],
+        fragment.state_bytes,
     )
 
 
@@ -199,7 +200,7 @@ def _screen(architecture: Architecture) -> Screened:
     if len(ids) == 1 and cost is not None:
         return Screened(ids[0], cost)
     text = "|".join(f"{n}:{net.deployed}:{i}" for (n, net), i in zip(networks, ids, strict=True))
-    return Screened(blake2b(text.encode(), digest_size=16).hexdigest(), cost or Cost(0, 0, 0, 0, 0, 0, 0))
+    return Screened(blake2b(text.encode(), digest_size=16).hexdigest(), cost or Cost(0, 0, 0, 0, 0, 0, 0, 0))
 
 
 def _placed(path: str, error: NasError) -> NasError:
