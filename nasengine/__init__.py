@@ -36,7 +36,15 @@ if TYPE_CHECKING:
         lower,
         screen,
     )
-    from nasengine.hardware import Device, LatencyProfile, profile
+    from nasengine.hardware import (
+        CommandDevice,
+        Device,
+        LatencyPredictor,
+        LatencyProfile,
+        RayDevice,
+        calibrate,
+        profile,
+    )
     from nasengine.search import FullTraining, SuccessiveHalving, at_least, at_most, maximize, minimize
     from nasengine.space import (
         Architecture,
@@ -65,7 +73,9 @@ _HOMES = {
         "Image", "Nodes", "Primitive", "Scalar", "Sequence", "Signal", "TensorType", "Tokens", "Value", "Volume",
         "Wiring", "block", "lower", "screen",
     ),
-    "nasengine.hardware": ("Device", "LatencyProfile", "profile"),
+    "nasengine.hardware": (
+        "CommandDevice", "Device", "LatencyPredictor", "LatencyProfile", "RayDevice", "calibrate", "profile",
+    ),
     "nasengine.search": ("FullTraining", "SuccessiveHalving", "at_least", "at_most", "maximize", "minimize"),
     "nasengine.train": ("Recipe",),
     "nasengine.study": ("Front", "Study"),
@@ -82,8 +92,9 @@ __all__ = [
     # the graph
     "Block", "Composite", "Primitive", "block", "Wiring", "Value", "TensorType", "Graph", "Cost", "lower", "screen",
     # the study
-    "Study", "Front", "Recipe", "Device", "LatencyProfile", "profile", "maximize", "minimize", "at_most", "at_least",
-    "SuccessiveHalving", "FullTraining", "NasError",
+    "Study", "Front", "Recipe", "Device", "CommandDevice", "RayDevice", "LatencyProfile", "profile",
+    "LatencyPredictor", "calibrate",
+    "maximize", "minimize", "at_most", "at_least", "SuccessiveHalving", "FullTraining", "NasError",
     # rooms
     "blocks", "tasks",
 ]  # fmt: skip

@@ -8,6 +8,8 @@ NasError
 ├── TaskError           a task that does not fit its data or a network
 ├── BudgetError         a budget that no member of the space can meet
 ├── DeviceError         a device that is absent or cannot run a network
+│   ├── UnsupportedError  a runtime that cannot take an operation of this network
+│   └── PredictorError    a latency predictor used where it does not belong
 ├── TrainingError       a training run that cannot go on
 │   └── Diverged        the loss is not a finite number
 ├── StoreError          a store that cannot be read, written or matched
@@ -50,6 +52,14 @@ class BudgetError(NasError):
 
 class DeviceError(NasError):
     """A device is absent, or cannot run a network."""
+
+
+class UnsupportedError(DeviceError):
+    """A runtime cannot take an operation of this network: the network is infeasible, the device is well."""
+
+
+class PredictorError(DeviceError):
+    """A latency predictor cannot be fitted or read, or is used on another device or another space."""
 
 
 class TrainingError(NasError):

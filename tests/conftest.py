@@ -7,9 +7,11 @@ they are declared here then. No test runs them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
@@ -38,6 +40,14 @@ def declare_operators() -> list[torch.library.Library]:
         for name in ("nms", "qnms"):
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         return [library]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Devices are locked among the tests of one process: beside others, every study would wait for every other."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NASENGINE_LOCKS", str(tmp_path_factory.mktemp("locks")))
+        yield
 
 
 DECLARED = declare_operators()

@@ -63,7 +63,12 @@ def _orphan(job: dict[str, Any], report: Any) -> Any:
     return {"child": child.pid}
 
 
+def _run(job: dict[str, Any], report: Any) -> Any:
+    return {"out": subprocess.run(job["command"], capture_output=True, text=True, check=True).stdout}
+
+
 _DEEDS = {
+    "run": _run,
     "add": _add,
     "print": _print,
     "raise": _raise,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 import torch
 
 from nasengine.errors import DeviceError
-from nasengine.hardware import Device
+from nasengine.hardware import Device, Target
 from nasengine.hardware.device import usable_cores
 from nasengine.space.spec import spec_from_json
 
@@ -58,12 +61,28 @@ def test_threads_and_batch_below_one_are_refused(name: str, value: int) -> None:
 
 
 def test_an_unknown_runtime_is_refused() -> None:
-    with pytest.raises(DeviceError, match=r"^device.runtime: 'tensorrt' is not known; expected one of eager$"):
+    with pytest.raises(DeviceError) as caught:
         Device(runtime="tensorrt")
+    assert str(caught.value) == (
+        "device.runtime: 'tensorrt' is not known; expected one of eager, compile, aot, onnxruntime, cuda_graphs"
+    )
+
+
+def test_a_runtime_that_lacks_something_here_says_what(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    Device(runtime="compile").check()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(DeviceError) as caught:
+        Device(runtime="compile").check()
+    assert str(caught.value) == (
+        "device.runtime: 'compile' in float32 cannot run on this machine: torch compiles with a C++ compiler, and g++ "
+        "is not here; install it, or set CXX to another"
+    )
+    Device().check()
 
 
 def test_an_unknown_dtype_is_refused() -> None:
-    expected = r"^device.dtype: 'int4' is not known; expected one of float32, bfloat16, float16$"
+    expected = r"^device.dtype: 'int4' is not known; expected one of float32, bfloat16, float16, int8$"
     with pytest.raises(DeviceError, match=expected):
         Device(dtype="int4")
 
@@ -127,8 +146,25 @@ def test_the_description_holds_the_machine_the_software_and_the_use() -> None:
         "batch": 4,
         "runtime": "eager",
         "dtype": "float32",
+        "layout": "contiguous",
     }.items() <= facts.items()
     assert "gpu" not in facts
+    assert "onnxruntime" not in facts, "it has no part in this runtime"
+    assert Device(runtime="onnxruntime").describe()["onnxruntime"] == version("onnxruntime")
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64" or sys.platform != "linux", reason="read from /proc/cpuinfo")
+def test_the_description_tells_processors_of_one_name_apart() -> None:
+    facts = Device().describe()
+    lines = [line.partition(":") for line in Path("/proc/cpuinfo").read_text().splitlines()]
+    assert facts["microcode"] == {name.strip(): value.strip() for name, _, value in lines}.get("microcode")
+    assert len(str(facts["cpu_flags"])) == 12
+
+
+def test_a_device_is_a_target_that_is_locked_as_a_whole() -> None:
+    assert isinstance(Device(), Target)
+    assert Device().claim().here
+    assert Device().training_claim() != Device("cuda").training_claim()
 
 
 def test_the_key_is_stable_and_changes_with_the_use() -> None:

@@ -1,21 +1,15 @@
-"""LatencyProfile and its statistics: laws, JSON, one line for a person."""
+"""LatencyProfile and Limits: laws, JSON, one line for a person."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import random
-import statistics
-from math import comb
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from nasengine.errors import DeviceError
-from nasengine.hardware import LatencyProfile
-from nasengine.hardware.latency import median_interval, percentile, statistics_of
+from nasengine.hardware import LatencyProfile, Limits
 
 FIELDS: dict[str, Any] = {
     "median_ms": 1.923,
@@ -37,21 +31,54 @@ FIELDS: dict[str, Any] = {
     "measured_at": "2026-01-02T03:04:05+00:00",
     "method": "a clock around one call",
 }
+NEW: dict[str, Any] = {
+    "passes_ms": (1.91, 1.923, 1.93),
+    "wanted_ci": 0.03,
+    "precise": True,
+    "loaded": False,
+    "drift": 0.004,
+    "reference_ms": 0.0412,
+    "busy_share": 0.01,
+    "retries": 0,
+    "layout": "contiguous",
+    "cache": "warm",
+    "peak_memory_bytes": 4096,
+    "energy_mj": None,
+    "power_w": None,
+    "temperature_c": 41.0,
+    "clock_mhz": None,
+    "facts": {"weights": "float32"},
+}
+"""What format 2 adds."""
 
 
 def make(**changes: Any) -> LatencyProfile:
-    return LatencyProfile(**(FIELDS | changes))
+    return LatencyProfile(**(FIELDS | NEW | changes))
 
 
 def test_summary_is_one_line_that_says_everything() -> None:
     assert make().summary() == (
-        "1.92 ms (95 % CI 1.90-1.95; p90 2.01) on A Processor, eager fp32, batch 1, 1 thread, 57 runs after 23 warm-up"
+        "1.92 ms (95 % CI 1.90-1.95; p90 2.01) on A Processor, eager fp32, batch 1, 1 thread, "
+        "57 runs in 3 processes after 23 warm-up"
     )
 
 
 def test_summary_names_the_gpu_the_dtype_and_a_warm_up_that_never_settled() -> None:
     profile = make(device={"cpu": "A", "gpu": "B"}, dtype="bfloat16", threads=4, batch=8, steady=False)
-    assert "on B, eager bf16, batch 8, 4 threads, 57 runs after 23 warm-up, warm-up not steady" in profile.summary()
+    assert (
+        "on B, eager bf16, batch 8, 4 threads, 57 runs in 3 processes after 23 warm-up, warm-up not steady"
+        in profile.summary()
+    )
+
+
+def test_summary_says_what_to_doubt() -> None:
+    profile = make(loaded=True, drift=0.071, precise=False, wanted_ci=0.02)
+    assert profile.summary().endswith(
+        "after 23 warm-up, on a loaded machine (reference moved 7%, others used 1% of the cores), "
+        "less precise than the 0.02 asked for"
+    )
+    unknown = make(loaded=True, drift=None, busy_share=None)
+    assert unknown.summary().endswith("after 23 warm-up, on a loaded machine (not known how)")
 
 
 @pytest.mark.parametrize(
@@ -67,11 +94,27 @@ def test_json_restores_an_equal_profile() -> None:
     assert LatencyProfile.from_json(json.loads(json.dumps(profile.to_json()))) == profile
 
 
+def test_json_of_the_format_before_is_read_and_nothing_is_invented() -> None:
+    old = LatencyProfile.from_json({"format": "nasengine.latency/1", **FIELDS})
+    assert {name: getattr(old, name) for name in FIELDS} == FIELDS
+    absent = {name: getattr(old, name) for name in NEW}
+    assert absent == dict.fromkeys(NEW) | {"passes_ms": (), "facts": {}}
+    assert old.summary().endswith("1 thread, 57 runs after 23 warm-up")
+    assert LatencyProfile.from_json(json.loads(json.dumps(old.to_json()))) == old
+
+
+def test_json_of_the_format_before_with_fields_missing_is_refused() -> None:
+    data = {"format": "nasengine.latency/1", **FIELDS}
+    del data["median_ms"]
+    with pytest.raises(DeviceError, match=r"missing fields \['median_ms'\].*'nasengine.latency/1': measure again$"):
+        LatencyProfile.from_json(data)
+
+
 def test_json_of_another_format_is_refused() -> None:
     with pytest.raises(DeviceError) as caught:
         LatencyProfile.from_json(make().to_json() | {"format": "other/1"})
     assert str(caught.value) == (
-        "latency profile: expected the format 'nasengine.latency/1', got 'other/1'; measure again"
+        "latency profile: expected the format 'nasengine.latency/2', got 'other/1'; measure again"
     )
 
 
@@ -82,7 +125,7 @@ def test_json_with_seconds_in_place_of_milliseconds_is_refused() -> None:
         LatencyProfile.from_json(data)
     assert str(caught.value) == (
         "latency profile: missing fields ['median_ms'], unknown ones ['median_s']; "
-        "expected those of 'nasengine.latency/1': measure again"
+        "expected those of 'nasengine.latency/2': measure again"
     )
 
 
@@ -116,53 +159,63 @@ def test_no_figure_has_a_placeholder() -> None:
 
 
 def test_times_carry_their_unit_in_the_name() -> None:
-    floats = {field.name for field in dataclasses.fields(LatencyProfile) if field.type == "float"}
-    assert floats == {"median_ms", "p10_ms", "p90_ms", "p99_ms", "ci_low_ms", "ci_high_ms"}
+    floats = {f.name for f in dataclasses.fields(LatencyProfile) if "float" in str(f.type)}
+    shares = {"wanted_ci", "drift", "busy_share", "load_average"}
+    assert {name.rpartition("_")[2] for name in floats - shares} == {"ms", "mj", "w", "c", "mhz"}
 
 
-@pytest.mark.parametrize(("runs", "low", "high"), [(6, 1, 6), (9, 2, 8), (10, 2, 9), (30, 10, 21), (100, 40, 61)])
-def test_the_interval_has_the_ranks_of_the_published_tables(runs: int, low: int, high: int) -> None:
-    assert median_interval([float(i) for i in range(1, runs + 1)]) == (low, high)
+def test_limits_survive_json() -> None:
+    limits = Limits(ci=0.05, processes=4, min_runs=40, target_s=0.1)
+    assert Limits.from_json(json.loads(json.dumps(limits.to_json()))) == limits
+    assert Limits.from_json({}) == Limits()
 
 
-@given(st.integers(6, 400))
-def test_the_interval_covers_and_the_next_narrower_would_not(runs: int) -> None:
-    low, high = median_interval([float(i) for i in range(1, runs + 1)])
-    rank = int(low)
-    assert high == runs + 1 - rank
-
-    def miss(rank: int) -> int:
-        return 2 * sum(comb(runs, k) for k in range(rank))
-
-    assert miss(rank) * 20 <= 2**runs < miss(rank + 1) * 20
+@pytest.mark.parametrize(
+    "name", ["ci", "target_s", "patience_s", "warmup_limit_s", "limit_s", "load_limit_s", "prepare_limit_s"]
+)
+@pytest.mark.parametrize("value", [0, 0.0, -1.0, float("nan"), float("inf"), True, "1"])
+def test_limits_are_numbers_above_zero(name: str, value: object) -> None:
+    with pytest.raises(DeviceError) as caught:
+        Limits(**{name: value})  # type: ignore[arg-type]
+    assert str(caught.value) == f"profile: {name} is a number above 0; got {value!r}; a measurement needs time and room"
 
 
-def test_too_few_runs_give_no_interval() -> None:
-    with pytest.raises(DeviceError, match=r"^latency: 5 runs give no 95% interval of the median; time more runs$"):
-        median_interval([1.0] * 5)
+@pytest.mark.parametrize(
+    ("name", "value", "least", "why"),
+    [
+        ("processes", 2, 3, "; one process says nothing of how processes differ"),
+        ("processes", 3.0, 3, "; one process says nothing of how processes differ"),
+        ("retries", -1, 0, "; none is 0"),
+        ("min_runs", 29, 30, "; fewer runs say little of the median and nothing of the tail"),
+        ("min_runs", 0, 30, "; fewer runs say little of the median and nothing of the tail"),
+        ("max_runs", True, 30, "; fewer runs say little of the median and nothing of the tail"),
+    ],
+)
+def test_limits_are_whole_numbers_that_make_sense(name: str, value: object, least: int, why: str) -> None:
+    with pytest.raises(DeviceError) as caught:
+        Limits(**{name: value})  # type: ignore[arg-type]
+    assert str(caught.value) == f"profile: {name} is a whole number of at least {least}; got {value!r}{why}"
 
 
-def test_the_interval_covers_the_true_median_of_a_skewed_distribution() -> None:
-    """2,000 samples of 30 cover 95.7 % of the time (standard deviation 0.45 %).
-
-    Below 94 % or above 97.5 % has odds under 1 in 5,000, and the seed is fixed.
-    """
-    rng = random.Random(0)
-    hits = 0
-    for _ in range(2000):
-        low, high = median_interval(sorted(rng.lognormvariate(0.0, 1.0) for _ in range(30)))
-        hits += low <= 1.0 <= high
-    assert 0.94 <= hits / 2000 <= 0.975
+@pytest.mark.parametrize("changes", [{"processes": 5}, {"most_processes": 2}, {"min_runs": 91, "max_runs": 30}])
+def test_limits_hold_each_other(changes: dict[str, int]) -> None:
+    limits = {"processes": 3, "most_processes": 4, "min_runs": 30, "max_runs": 2000} | changes
+    with pytest.raises(DeviceError) as caught:
+        Limits(**changes)  # type: ignore[arg-type]
+    assert str(caught.value) == (
+        f"profile: most_processes={limits['most_processes']} and max_runs={limits['max_runs']} hold at least "
+        f"processes={limits['processes']} and min_runs={limits['min_runs']}; raise them"
+    )
 
 
-@given(st.lists(st.floats(0.001, 1e4), min_size=30, max_size=200))
-def test_statistics_are_in_order_and_percentiles_were_seen(times_ms: list[float]) -> None:
-    figures = statistics_of(times_ms)
-    make(**figures)  # its laws hold
-    assert figures["median_ms"] == statistics.median(times_ms)
-    assert {figures["p10_ms"], figures["p90_ms"], figures["p99_ms"]} <= set(times_ms)
+def test_limits_that_do_not_exist_are_named() -> None:
+    with pytest.raises(DeviceError) as caught:
+        Limits.from_json({"limit_ms": 3})
+    assert str(caught.value).startswith(
+        "profile: ['limit_ms'] are no limits; expected some of ['ci', 'limit_s', 'load_"
+    )
 
 
-def test_percentiles_by_nearest_rank() -> None:
-    ordered = [float(i) for i in range(1, 31)]
-    assert [percentile(ordered, p) for p in (10, 50, 90, 99)] == [3.0, 15.0, 27.0, 30.0]
+def test_the_runs_are_shared_among_the_processes() -> None:
+    assert Limits(min_runs=31).runs_a_process == 11
+    assert Limits().longest_s > Limits().most_processes * Limits().process_s

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from nasengine.errors import ExportError
 from nasengine.export.job import Job, Written
 from nasengine.export.parity import Outputs
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
 
 FILE = "network.onnx"
 DATA = f"{FILE}.data"
@@ -41,23 +44,20 @@ def write(job: Job) -> Written:
     """Write the model with a free batch axis, check it and run it."""
     path = job.folder / FILE
     apart = sum(t.nbytes for t in job.module.state_dict().values()) > LARGE
-    with _quiet():
-        torch.onnx.export(
-            job.program,
-            (),
-            path,
-            dynamo=True,
-            verbose=False,
-            input_names=job.inputs,
-            output_names=job.outputs,
-            dynamic_shapes=job.dynamic_shapes(),
-            external_data=apart,
-        )
+    save(job.program, path, job.inputs, job.outputs, dynamic_shapes=job.dynamic_shapes(), external_data=apart)
     return Written(FILE, _run(job, path), _runtime(), (DATA,) if (job.folder / DATA).exists() else ())
 
 
+def save(program: ExportedProgram, path: Path, inputs: Sequence[str], outputs: Sequence[str], **options: Any) -> None:
+    """Write an exported program as ONNX; ``options`` go to ``torch.onnx.export``."""
+    with quiet():
+        torch.onnx.export(
+            program, (), path, dynamo=True, verbose=False, input_names=inputs, output_names=outputs, **options
+        )
+
+
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Leave out what torch's exporter says of torch's own code and of packages that the network does not use."""
     logger = logging.getLogger("torch.onnx._internal.exporter._registration")
     level = logger.level

@@ -1,24 +1,36 @@
 """Hardware: the device that a network is meant for, and its latency there, measured.
 
-`Device` and `LatencyProfile` are plain data and load no torch; `profile` loads it.
+`Device` and `LatencyProfile` are plain data; `profile` and `Profiler` measure in processes of their own, so that torch
+is loaded in this one only when a device is described.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from nasengine.hardware.command import CommandDevice
 from nasengine.hardware.device import DTYPES, RUNTIMES, Device
 from nasengine.hardware.latency import LatencyProfile
+from nasengine.hardware.limits import Limits
+from nasengine.hardware.remote import RayDevice
+from nasengine.hardware.target import Target
 
 if TYPE_CHECKING:
-    from nasengine.hardware.profiler import profile
+    from nasengine.hardware.calibrate import calibrate
+    from nasengine.hardware.predictor import LatencyPredictor
+    from nasengine.hardware.profiler import Profiler, profile
 
-__all__ = ["DTYPES", "RUNTIMES", "Device", "LatencyProfile", "profile"]
+__all__ = [
+    "DTYPES", "RUNTIMES", "Target", "Device", "CommandDevice", "RayDevice",
+    "LatencyProfile", "Limits", "Profiler", "profile", "LatencyPredictor", "calibrate",
+]  # fmt: skip
+
+
+_HOMES = {"profile": "profiler", "Profiler": "profiler", "LatencyPredictor": "predictor", "calibrate": "calibrate"}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "profile":
-        from nasengine.hardware.profiler import profile
-
-        return profile
+    if name in _HOMES:
+        return getattr(import_module(f"nasengine.hardware.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,39 +3,55 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import importlib
 import os
 import platform
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nasengine.errors import DeviceError
-from nasengine.space.spec import Spec, fingerprint, tagged
+from nasengine.hardware.latency import Fact, LatencyProfile
+from nasengine.hardware.lock import Claim
+from nasengine.hardware.runtimes.needs import missing, versions
+from nasengine.hardware.target import Target
+from nasengine.space.spec import tagged
 
 if TYPE_CHECKING:
     import torch
 
-RUNTIMES = ("eager",)
-DTYPES = ("float32", "bfloat16", "float16")
+    from nasengine.hardware.limits import Limits
+    from nasengine.hardware.profiler import Profiler
+    from nasengine.space import Architecture
 
-Fact = str | int | None
+RUNTIMES = ("eager", "compile", "aot", "onnxruntime", "cuda_graphs")
+DTYPES = ("float32", "bfloat16", "float16", "int8")
+LAYOUTS = ("contiguous", "channels_last")
 
 
 @tagged("device")
-class Device(Spec):
+class Device(Target):
     """A device and the way it is used: together they say what a latency means.
 
     `kind` is "cpu", "cuda" (the first GPU) or "cuda:N". `threads` is the number of threads that one operation
-    may use on the CPU, `batch` the examples a call, `runtime` one of `RUNTIMES`, `dtype` one of `DTYPES`:
-    weights and floating inputs are held and computed in it.
+    may use on the CPU, `batch` the examples a call.
+
+    `runtime` is "eager" (torch as it is), "compile" (torch.compile), "aot" (torch.export and AOTInductor),
+    "onnxruntime" or "cuda_graphs" (eager torch captured in a CUDA graph). `dtype` is "float32", "bfloat16" or
+    "float16": weights and floating inputs are held and computed in it; or "int8": the weights of linear maps, and
+    of convolutions and recurrent layers where the runtime has them, with activations quantised as they come.
+    `layout` is that of images, "contiguous" or "channels_last".
 
     Constructing one reads nothing from the machine, so that a study's device can be written down anywhere;
     `check` says whether it is here.
 
     Raises:
-        DeviceError: a kind, runtime or dtype that does not exist, or threads or batch below one.
+        DeviceError: a kind, runtime, dtype or layout that does not exist, two that do not go together, or threads
+            or batch below one.
     """
 
     kind: str = "cpu"
@@ -43,14 +59,26 @@ class Device(Spec):
     batch: int = 1
     runtime: str = "eager"
     dtype: str = "float32"
+    layout: str = "contiguous"
 
     def validate(self) -> None:
         if not re.fullmatch(r"cpu|cuda(:\d+)?", self.kind):
             raise DeviceError(f"device.kind: {self.kind!r} is not a device; expected 'cpu', 'cuda' or 'cuda:N'")
-        _expect_positive("threads", self.threads)
-        _expect_positive("batch", self.batch)
-        _expect_one_of("runtime", self.runtime, RUNTIMES)
-        _expect_one_of("dtype", self.dtype, DTYPES)
+        expect_positive("threads", self.threads)
+        expect_positive("batch", self.batch)
+        expect_one_of("runtime", self.runtime, RUNTIMES)
+        expect_one_of("dtype", self.dtype, DTYPES)
+        expect_one_of("layout", self.layout, LAYOUTS)
+        if self.runtime == "cuda_graphs" and not self.is_cuda:
+            raise DeviceError(
+                f"device.runtime: 'cuda_graphs' runs on a GPU only, and the device is {self.kind!r}; "
+                "choose kind='cuda', or another runtime"
+            )
+        if self.runtime == "onnxruntime" and self.layout != "contiguous":
+            raise DeviceError(
+                f"device.layout: {self.layout!r} cannot be asked of 'onnxruntime', which orders images as it likes; "
+                "leave the layout out"
+            )
 
     @property
     def is_cuda(self) -> bool:
@@ -68,9 +96,12 @@ class Device(Spec):
         return torch.device("cuda", self.index) if self.is_cuda else torch.device("cpu")
 
     def check(self) -> None:
-        """Raise DeviceError if this machine lacks the device, or the cores for its threads."""
+        """Raise DeviceError if this machine lacks the device, what its runtime needs, or the cores for its threads."""
         if self.is_cuda:
             self._check_gpu()
+        absent = missing(self.runtime, self.dtype, is_cuda=self.is_cuda)
+        if absent:
+            raise DeviceError(f"device.runtime: {self.runtime!r} in {self.dtype} cannot run on this machine: {absent}")
         cores = usable_cores()
         if self.threads > cores:
             raise DeviceError(
@@ -99,17 +130,62 @@ class Device(Spec):
         """
         self.check()
         facts = _host() | (_gpu(self.index) if self.is_cuda else {})
-        return facts | {
-            "kind": self.kind,
-            "threads": self.threads,
-            "batch": self.batch,
-            "runtime": self.runtime,
-            "dtype": self.dtype,
-        }
+        return (
+            facts
+            | versions(self.runtime, self.dtype, is_cuda=self.is_cuda)
+            | {
+                "kind": self.kind,
+                "threads": self.threads,
+                "batch": self.batch,
+                "runtime": self.runtime,
+                "dtype": self.dtype,
+                "layout": self.layout,
+            }
+        )
 
-    def key(self) -> str:
-        """SHA-256 of `describe()` as hex: equal keys, comparable latencies."""
-        return fingerprint(self.describe())
+    def claim(self) -> Claim:
+        """What is locked while a latency is measured here."""
+        if not self.is_cuda:
+            return Claim(alone=("host", "cpu"))
+        return Claim(work=("host",), alone=(self._gpu_room(),), quiet=("cpu",))
+
+    def training_claim(self) -> Claim:
+        """What is held while networks train here."""
+        return Claim(work=("host", self._gpu_room()) if self.is_cuda else ("cpu",))
+
+    def _gpu_room(self) -> str:
+        """A GPU's own number, or its UUID, where CUDA_VISIBLE_DEVICES gives GPUs other numbers in this process."""
+        visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+        return f"gpu-{visible[self.index] if self.index < len(visible) else self.index}"
+
+    def longest_s(self, limits: Limits) -> float:
+        """The limits of its processes, added up."""
+        return limits.longest_s
+
+    def warm(self) -> None:
+        """As :meth:`Target.warm`."""
+        importlib.import_module("nasengine.hardware.passes")
+
+    def measured(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """As :meth:`Target.measured`; it forks, so only where torch is imported and has computed nothing yet."""
+        from nasengine.hardware.passes import measure
+
+        return measure({**request, "device": self.to_json()})
+
+    def measure(
+        self,
+        architecture: Architecture,
+        *,
+        network: str | None = None,
+        limits: Limits | None = None,
+        modules: Sequence[str] = (),
+        profiler: Profiler | None = None,
+    ) -> LatencyProfile:
+        """As :meth:`Target.measure`; without a profiler, one is started for this network."""
+        from nasengine.hardware.profiler import profile
+
+        ask = profile if profiler is None else profiler.profile
+        return ask(architecture, self, network=network, limits=limits, modules=modules)
 
 
 def usable_cores() -> int:
@@ -123,13 +199,13 @@ def _cores(count: int) -> str:
     return "the one core" if count == 1 else f"the {count} cores"
 
 
-def _expect_positive(name: str, value: int) -> None:
+def expect_positive(name: str, value: int) -> None:
     # bool is an int to Python; threads=True is a slip, not one thread.
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise DeviceError(f"device.{name}: {value!r} is not possible; expected a whole number of at least 1")
 
 
-def _expect_one_of(name: str, value: str, options: tuple[str, ...]) -> None:
+def expect_one_of(name: str, value: str, options: tuple[str, ...]) -> None:
     if value not in options:
         raise DeviceError(f"device.{name}: {value!r} is not known; expected one of {', '.join(options)}")
 
@@ -139,7 +215,10 @@ def _host() -> dict[str, Fact]:
 
     return {
         "cpu": _cpu_model(),
+        "microcode": _cpu_line("microcode"),
         "instructions": torch.backends.cpu.get_cpu_capability(),
+        "cpu_flags": _cpu_flags(),
+        "governor": _governor(),
         "cores": os.cpu_count(),
         "usable_cores": usable_cores(),
         "memory_gib": _memory_gib(),
@@ -164,12 +243,29 @@ def _gpu(index: int) -> dict[str, Fact]:
 
 
 @functools.cache
-def _cpu_model() -> str:
-    """The processor's name. Linux on Arm has none in /proc/cpuinfo, and other systems lack the file."""
+def _cpu_line(name: str) -> str | None:
+    """A line of /proc/cpuinfo, where there is such a file and line: the first processor's."""
     info = Path("/proc/cpuinfo")
     text = info.read_text(encoding="utf-8", errors="replace") if info.is_file() else ""
-    found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    return found.group(1).strip() if found else platform.processor() or platform.machine()
+    found = re.search(rf"^{name}[ \t]*:[ \t]*(.+)$", text, re.MULTILINE)
+    return found.group(1).strip() if found else None
+
+
+def _cpu_model() -> str:
+    """The processor's name. Linux on Arm has none in /proc/cpuinfo, and other systems lack the file."""
+    return _cpu_line("model name") or platform.processor() or platform.machine()
+
+
+def _cpu_flags() -> str | None:
+    """What the processor can do, as 12 hex digits: a virtual machine may hide some of it."""
+    flags = _cpu_line("flags") or _cpu_line("Features")
+    return None if flags is None else hashlib.sha256(" ".join(sorted(flags.split())).encode()).hexdigest()[:12]
+
+
+def _governor() -> str | None:
+    """How the clock is chosen; None where Linux has no say in it, as in most virtual machines."""
+    path = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    return path.read_text(encoding="ascii").strip() if path.is_file() else None
 
 
 def _memory_gib() -> int | None:

@@ -4,26 +4,48 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import statistics
-from collections.abc import Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Mapping
 from typing import Any
 
 from nasengine.errors import DeviceError
 
-FORMAT = "nasengine.latency/1"
+FORMAT = "nasengine.latency/2"
+_BEFORE = "nasengine.latency/1"
 _SHORT = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
+
+Fact = str | int | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LatencyProfile:
-    """The latency of one network on one device. No field has a default: each is measured or read.
+    """The latency of one network on one device. No field has a default: each is measured or read; None is what could
+    not be read here, never a guess.
 
-    `median_ms` with `ci_low_ms` and `ci_high_ms` (95 % confidence), and `p10_ms`, `p90_ms`, `p99_ms`, are
-    over `runs` timed calls after `warmup_runs` untimed ones. `steady` is False when the warm-up reached its
-    limit before two successive medians agreed. `device` is `Device.describe()` and `device_key` its SHA-256,
-    `load_average` the machine's one-minute load before the measurement (None where the system has none),
-    `measured_at` a UTC time in ISO 8601, `method` one sentence on how it was measured.
+    Attributes:
+        median_ms: the latency; what it is the median of, `method` says.
+        p10_ms, p90_ms, p99_ms: percentiles of all timed calls.
+        ci_low_ms, ci_high_ms: 95 % interval of the median, the variance between processes included.
+        runs, warmup_runs: timed and untimed calls, of all processes together.
+        steady: False when a warm-up reached its limit before two successive medians agreed.
+        batch, threads, runtime, dtype: the device's, as it was used.
+        device, device_key: `Device.describe()` and its SHA-256.
+        load_average: the machine's one-minute load before the measurement.
+        measured_at: UTC time in ISO 8601.
+        method: how it was measured, in words.
+        passes_ms: the median of each fresh process.
+        wanted_ci: how wide the interval was asked to be at most, as a share of the median.
+        precise: whether it is as narrow as that.
+        loaded: the reference kernel moved or others used the cores, after the retries too: beware of the last digits.
+        drift: largest relative movement of the reference kernel, within and between the processes.
+        reference_ms: what the reference kernel took.
+        busy_share: share of the cores that this process may use, which others used meanwhile.
+        retries: how many processes were added because the reference kernel moved or too few agreed.
+        layout, cache: memory layout of images; what caches held when a call began.
+        peak_memory_bytes: what a call needs beyond weights and inputs: on a GPU what torch's allocator gives out, on a
+            CPU the growth of the process.
+        energy_mj: energy a call, in millijoules; power_w: mean power meanwhile.
+        temperature_c, clock_mhz: of the device, right after the last call.
+        facts: versions and options that the runtime says of itself.
 
     Raises:
         DeviceError: times that are not positive, finite and in order.
@@ -42,11 +64,27 @@ class LatencyProfile:
     threads: int
     runtime: str
     dtype: str
-    device: dict[str, str | int | None]
+    device: dict[str, Fact]
     device_key: str
     load_average: float | None
     measured_at: str
     method: str
+    passes_ms: tuple[float, ...]
+    wanted_ci: float | None
+    precise: bool | None
+    loaded: bool | None
+    drift: float | None
+    reference_ms: float | None
+    busy_share: float | None
+    retries: int | None
+    layout: str | None
+    cache: str | None
+    peak_memory_bytes: int | None
+    energy_mj: float | None
+    power_w: float | None
+    temperature_c: float | None
+    clock_mhz: float | None
+    facts: dict[str, Fact]
 
     def __post_init__(self) -> None:
         for names in (("p10_ms", "median_ms", "p90_ms", "p99_ms"), ("ci_low_ms", "median_ms", "ci_high_ms")):
@@ -59,82 +97,59 @@ class LatencyProfile:
 
     def to_json(self) -> dict[str, Any]:
         """Every field by name, and the format's tag."""
-        return {"format": FORMAT, **dataclasses.asdict(self)}
+        return {"format": FORMAT, **dataclasses.asdict(self), "passes_ms": list(self.passes_ms)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> LatencyProfile:
-        """The profile that `to_json` wrote. Raises DeviceError for another format or other fields."""
-        if data.get("format") != FORMAT:
+        """The profile that `to_json` wrote, or one of the format before, whose missing figures are None.
+
+        Raises:
+            DeviceError: another format or other fields.
+        """
+        if data.get("format") not in (FORMAT, _BEFORE):
             raise DeviceError(
                 f"latency profile: expected the format {FORMAT!r}, got {data.get('format')!r}; measure again"
             )
         names = {field.name for field in dataclasses.fields(cls)}
-        got = set(data) - {"format"}
-        if got != names:
+        known = {name: value for name, value in data.items() if name != "format"}
+        if data["format"] == _BEFORE:
+            known = dict.fromkeys(_NEW) | {"passes_ms": (), "facts": {}} | known
+        if set(known) != names:
             raise DeviceError(
-                f"latency profile: missing fields {sorted(names - got)}, unknown ones {sorted(got - names)}; "
-                f"expected those of {FORMAT!r}: measure again"
+                f"latency profile: missing fields {sorted(names - set(known))}, unknown ones "
+                f"{sorted(set(known) - names)}; expected those of {data['format']!r}: measure again"
             )
-        return cls(**{name: data[name] for name in names})
+        return cls(**known | {"passes_ms": tuple(known["passes_ms"])})
 
     def summary(self) -> str:
         """One line: "1.92 ms (95 % CI 1.90-1.95; p90 2.01) on <device>, eager fp32, batch 1, ..."."""
-        place = self.device.get("gpu") or self.device.get("cpu")
+        place = self.device.get("gpu") or self.device.get("cpu") or self.device.get("name")
         low, high = _show(self.ci_low_ms), _show(self.ci_high_ms)
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
-        doubt = "" if self.steady else ", warm-up not steady"
+        processes = f" in {len(self.passes_ms)} processes" if self.passes_ms else ""
         return (
             f"{_show(self.median_ms)} ms (95 % CI {low}-{high}; p90 {_show(self.p90_ms)}) on {place}, "
             f"{self.runtime} {_SHORT.get(self.dtype, self.dtype)}, batch {self.batch}, {threads}, "
-            f"{self.runs} runs after {self.warmup_runs} warm-up{doubt}"
+            f"{self.runs} runs{processes} after {self.warmup_runs} warm-up{self._doubts()}"
         )
 
-
-def statistics_of(times_ms: Sequence[float]) -> dict[str, float]:
-    """The median, its 95 % interval and the percentiles of `times_ms`, named as `LatencyProfile`'s fields."""
-    ordered = sorted(times_ms)
-    low, high = median_interval(ordered)
-    return {
-        "median_ms": statistics.median(ordered),
-        "p10_ms": percentile(ordered, 10),
-        "p90_ms": percentile(ordered, 90),
-        "p99_ms": percentile(ordered, 99),
-        "ci_low_ms": low,
-        "ci_high_ms": high,
-    }
+    def _doubts(self) -> str:
+        doubts = []
+        if not self.steady:
+            doubts.append("warm-up not steady")
+        if self.loaded:
+            moved = [] if self.drift is None else [f"reference moved {self.drift:.0%}"]
+            busy = [] if self.busy_share is None else [f"others used {self.busy_share:.0%} of the cores"]
+            doubts.append(f"on a loaded machine ({', '.join(moved + busy) or 'not known how'})")
+        if self.precise is False:
+            doubts.append(f"less precise than the {self.wanted_ci:.2g} asked for")
+        return "".join(f", {doubt}" for doubt in doubts)
 
 
-def percentile(ordered: Sequence[float], percent: int) -> float:
-    """The percentile by nearest rank, so that it is a time that was seen; of 30 runs p99 is the slowest.
-
-    Definition 1 of Hyndman and Fan, "Sample quantiles in statistical packages", The American Statistician
-    50(4), 1996.
-    """
-    return ordered[max(1, math.ceil(len(ordered) * percent / 100)) - 1]
-
-
-def median_interval(ordered: Sequence[float], error: float = 0.05) -> tuple[float, float]:
-    """A confidence interval of the median from order statistics, whatever the distribution.
-
-    [x(l), x(n+1-l)] covers the median with probability 1 - 2 P(B < l), B ~ Binomial(n, 1/2); l is the largest
-    rank that keeps this at least 1 - `error` (David and Nagaraja, "Order Statistics", 3rd edition, 2003,
-    section 7.1; such intervals are what Hoefler and Belli, "Scientific benchmarking of parallel computing
-    systems", SC 2015, advise for timings). It takes the runs to be independent: slow drifts of the machine
-    are not in it.
-
-    Raises:
-        DeviceError: too few runs for such an interval (fewer than 6 at 95 %).
-    """
-    runs = len(ordered)
-    allowed = Fraction(error) / 2 * 2**runs  # of the 2^n equally likely patterns of runs below the median
-    rank, patterns, tail = 0, 1, 1  # patterns = C(n, rank); tail = sum of C(n, k) for k <= rank
-    while tail <= allowed:
-        patterns = patterns * (runs - rank) // (rank + 1)
-        rank += 1
-        tail += patterns
-    if rank == 0:
-        raise DeviceError(f"latency: {runs} runs give no {1 - error:.0%} interval of the median; time more runs")
-    return ordered[rank - 1], ordered[runs - rank]
+_NEW = (
+    "passes_ms", "wanted_ci", "precise", "loaded", "drift", "reference_ms", "busy_share", "retries", "layout", "cache",
+    "peak_memory_bytes", "energy_mj", "power_w", "temperature_c", "clock_mhz", "facts",
+)  # fmt: skip
 
 
 def _show(time_ms: float) -> str:

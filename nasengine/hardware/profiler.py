@@ -1,231 +1,234 @@
-"""Measured latency: the whole network, called as it will be served, timed until the figure can be trusted.
+"""Measured latency: the whole network, called as it will be served, in fresh processes, until it can be trusted.
 
-What this guards against has been shipped elsewhere: a single timed run without warm-up, clocks inside
-per-module hooks (each synchronises, and their sum is not the network's time), operation times added up,
-placeholder constants, seconds taken for milliseconds. Here one run is one call of the whole network, and
-nothing is hooked into it.
+What this guards against has been shipped elsewhere: a single timed run without warm-up, clocks inside per-module hooks
+(each synchronises, and their sum is not the network's time), operation times added up, placeholder constants, seconds
+taken for milliseconds, an interval that ignores how much processes differ. Here one run is one call of the whole
+network, nothing is hooked into it, and the process that asks takes no part in it.
 """
 
 from __future__ import annotations
 
-import contextlib
-import copy
-import dataclasses
-import datetime
-import gc
+import json
 import os
-import statistics
+import selectors
+import subprocess
+import sys
+import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator
-
-import torch
-from torch import Tensor, nn
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from nasengine.errors import DeviceError
 from nasengine.hardware.device import Device
-from nasengine.hardware.latency import LatencyProfile, statistics_of
-from nasengine.space.spec import fingerprint
+from nasengine.hardware.latency import LatencyProfile
+from nasengine.hardware.limits import Limits
+from nasengine.hardware.lock import held
+from nasengine.hardware.processes import raise_failure
+from nasengine.hardware.target import Target
+from nasengine.space.spec import Spec
 
-MIN_RUNS = 30
-_MIN_WARMUP_RUNS = 3
-_WINDOW_RUNS, _WINDOW_MS = 5, 10.0  # a window of the warm-up holds at least both
-_STEADY = 0.03  # successive windows whose medians differ by less are steady
+if TYPE_CHECKING:
+    from nasengine.space import Architecture
 
-Clock = Callable[[], float]  # calls the network once and returns the milliseconds it took
-
-
-@dataclasses.dataclass(frozen=True)
-class _Limits:
-    min_runs: int
-    max_runs: int
-    target_s: float
-    warmup_limit_s: float
-    limit_s: float
+START_S = 120.0
+_END_S = 5.0
 
 
 def profile(
-    module: nn.Module,
-    inputs: tuple[Tensor, ...],
-    device: Device,
+    architecture: Architecture,
+    device: Target | None = None,
     *,
-    min_runs: int = MIN_RUNS,
-    max_runs: int = 2000,
-    target_s: float = 0.3,
-    warmup_limit_s: float = 2.0,
-    limit_s: float = 60.0,
+    network: str | None = None,
+    limits: Limits | None = None,
+    modules: Sequence[str] = (),
 ) -> LatencyProfile:
-    """Measure the latency of `module(*inputs)` on `device`.
+    """Measure the latency of an architecture on a device.
 
-    A copy of the module is measured: its mode, device, dtype, weights and state stay as they are. `inputs`
-    are as `example_inputs` makes them, (B, ...) each with B = `device.batch`; floating ones are cast to the
-    device's dtype. The copy is in eval mode, under `torch.inference_mode`, with `device.threads` threads and
-    Python's garbage collector paused; both are put back afterwards.
+    For one of this machine a server process is started and ended again, for a second or two; for many networks use
+    `Profiler`. The device's lock is held meanwhile.
 
-    The warm-up ends when the medians of two successive windows (at least 5 runs and 10 ms each) agree within
-    3 %, or, with `steady=False` in the profile, after `warmup_limit_s` seconds. Then calls are timed one by
-    one until there are `min_runs` and `target_s` seconds of them, or `max_runs`; they take at most `limit_s`.
-    Fast networks thus take `target_s`, and slow ones the time of `min_runs` calls. On a GPU each call lies
-    between two CUDA events and is waited for, so its time includes launching the kernels.
+    Args:
+        architecture: its graph is measured, simplified, with seeded weights.
+        device: where and how; `Device()`, the CPU with one thread, if left out. Other targets measure themselves.
+        network: which one, where the architecture has several.
+        limits: how carefully.
+        modules: imported first, for blocks that a user defines.
 
     Raises:
-        DeviceError: the device is absent, the network or the inputs do not run there, fewer than 30 runs are
-            asked for, or `min_runs` do not fit into `limit_s`.
+        DeviceError: the device is absent, the network does not run there, or a process died or took too long.
+        UnsupportedError: the runtime cannot take an operation of the network.
     """
-    if not MIN_RUNS <= min_runs <= max_runs:
-        raise DeviceError(
-            f"profile: min_runs={min_runs}, max_runs={max_runs}; expected {MIN_RUNS} <= min_runs <= max_runs;"
-            " raise them: fewer runs say little of the median and nothing of the tail"
+    with Profiler() as profiler:
+        return profiler.profile(architecture, device, network=network, limits=limits, modules=modules)
+
+
+class Profiler:
+    """A warm server for many profiles: `with Profiler() as profiler: profiler.profile(architecture)`.
+
+    The server (:mod:`nasengine.hardware.server`) is a program of its own, started at the first profile, so this works
+    in a notebook, beside threads, and where CUDA is in use. One profile is made at a time; threads wait for each other.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._server: _Server | None = None
+
+    def __enter__(self) -> Profiler:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the server and what it runs. A later profile starts another."""
+        with self._lock:
+            self._end()
+
+    def profile(
+        self,
+        architecture: Architecture,
+        device: Target | None = None,
+        *,
+        network: str | None = None,
+        limits: Limits | None = None,
+        modules: Sequence[str] = (),
+    ) -> LatencyProfile:
+        """As the function `profile`, with the same arguments and errors."""
+        device = device or Device()
+        if not isinstance(device, Device):
+            return device.measure(architecture, network=network, limits=limits, modules=modules)
+        request = {
+            "architecture": architecture.to_json(),
+            "network": network,
+            "device": device.to_json(),
+            "limits": (limits or Limits()).to_json(),
+            "modules": [*modules, *_own_modules(architecture)],
+        }
+        with self._lock, held(device.claim()):
+            found = self._ask(request)
+        if "error" in found:
+            raise_failure(found, "the measurement")
+        return LatencyProfile.from_json(found["value"])
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        if self._server is None:
+            self._server = _Server()
+        try:
+            return self._server.ask(request)
+        except BaseException:  # KeyboardInterrupt too: an answer that nobody waits for would meet the next question
+            self._end()
+            raise
+
+    def _end(self) -> None:
+        if self._server is not None:
+            self._server.end()
+            self._server = None
+
+
+class _Server:
+    """The process, its pipes, and a file for what it prints."""
+
+    def __init__(self) -> None:
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the server ends
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "nasengine.hardware.server", str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=_environment(),
+            start_new_session=True,  # Ctrl-C in a terminal is the caller's to handle
+            bufsize=0,
         )
-    description = device.describe()  # checks that the device is here
-    _check_batch(inputs, device)
-    limits = _Limits(min_runs, max_runs, target_s, warmup_limit_s, limit_s)
-    load_average = _load_average()
-    clock = _clock(*_placed(module, inputs, device), device)
-    with _settled(device):
-        _first_call(clock, device)
-        warmup_runs, steady = _warm_up(clock, limits)
-        times_ms = _timed(clock, limits)
-    return LatencyProfile(
-        **statistics_of(times_ms),
-        runs=len(times_ms),
-        warmup_runs=warmup_runs,
-        steady=steady,
-        batch=device.batch,
-        threads=device.threads,
-        runtime=device.runtime,
-        dtype=device.dtype,
-        device=description,
-        device_key=fingerprint(description),
-        load_average=load_average,
-        measured_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        method=_method(device),
-    )
+        try:
+            self._say({"path": [os.path.abspath(p) for p in sys.path]})
+            self._hear(START_S)
+        except BaseException:
+            self.end()
+            raise
 
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        return self._process.pid
 
-def _method(device: Device) -> str:
-    timer = "CUDA events around, and a wait after," if device.is_cuda else "time.perf_counter_ns around"
-    return (
-        f"{timer} one call of the whole network a run (one run is one call, however short), in inference and "
-        "eval mode, with inputs already on the device, caches warm and Python's garbage collector paused; "
-        "warm-up until the medians of two successive windows of at least "
-        f"{_WINDOW_RUNS} runs and {_WINDOW_MS:.0f} ms agree within {_STEADY:.0%}; "
-        "percentiles by nearest rank, the 95 % interval of the median from order statistics."
-    )
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """One request, one answer."""
+        self._say(request)
+        return self._hear(Limits.from_json(request["limits"]).longest_s)
 
+    def end(self) -> None:
+        """Close its input: it kills what it runs and ends; after five seconds it is killed."""
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.close()
+        try:
+            process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+        self._log.close()
 
-def _check_batch(inputs: tuple[Tensor, ...], device: Device) -> None:
-    """One input at least must carry the batch; others may have none (an edge index)."""
-    if not any(value.dim() > 0 and value.shape[0] == device.batch for value in inputs):
-        shapes = ", ".join(str(tuple(value.shape)) for value in inputs) or "none"
-        raise DeviceError(
-            f"profile: no input has the device's batch, {device.batch}, as its first dimension; got {shapes};"
-            f" make the inputs for batch {device.batch}, or give the device their batch"
+    def _say(self, message: dict[str, Any]) -> None:
+        data = json.dumps(message, separators=(",", ":")).encode() + b"\n"
+        assert self._process.stdin is not None
+        try:
+            while data:
+                data = data[self._process.stdin.write(data) or 0 :]
+        except BrokenPipeError:
+            raise self._died() from None
+
+    def _hear(self, limit_s: float) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        fd, line, deadline = self._process.stdout.fileno(), b"", time.monotonic() + limit_s
+        with selectors.DefaultSelector() as selector:
+            selector.register(fd, selectors.EVENT_READ)
+            while not line.endswith(b"\n"):
+                if not selector.select(max(0.0, deadline - time.monotonic())):
+                    raise DeviceError(
+                        f"profile: the profiler's server gave no answer within {limit_s:g} s and was stopped; give "
+                        "the machine less to do, or measure with narrower limits"
+                    )
+                data = os.read(fd, 1 << 16)
+                if not data:
+                    raise self._died()
+                line += data
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def _died(self) -> DeviceError:
+        try:
+            code: int | None = self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            code = None
+        self._log.seek(0)
+        said = self._log.read().decode(errors="replace").split()
+        return DeviceError(
+            f"profile: the profiler's server ended (exit status {code}) before it answered; measure again; it said: "
+            f"{' '.join(said)[-1000:] or 'nothing'}"
         )
 
 
-def _load_average() -> float | None:
-    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+def _own_modules(architecture: Architecture) -> list[str]:
+    """Where the blocks of an architecture are defined, but for the engine's own and what no other process imports."""
+    found: set[str] = set()
+    stack: list[object] = list(architecture.networks.values())
+    while stack:
+        value = stack.pop()
+        if isinstance(value, Spec):
+            found.add(type(value).__module__)
+            stack.extend(value.values())
+        elif isinstance(value, tuple):
+            stack.extend(value)
+    return sorted(name for name in found if name.partition(".")[0] not in ("nasengine", "__main__"))
 
 
-@contextlib.contextmanager
-def _settled(device: Device) -> Iterator[None]:
-    """The process as the measurement needs it, and as it was before once done."""
-    threads, collecting = torch.get_num_threads(), gc.isenabled()
-    gc.collect()
-    gc.disable()
-    try:
-        torch.set_num_threads(device.threads)
-        with torch.inference_mode():
-            yield
-    finally:
-        torch.set_num_threads(threads)
-        if collecting:
-            gc.enable()
-
-
-def _placed(module: nn.Module, inputs: tuple[Tensor, ...], device: Device) -> tuple[nn.Module, tuple[Tensor, ...]]:
-    place, dtype = device.torch_device(), getattr(torch, device.dtype)
-    copied = copy.deepcopy(module).eval().to(device=place, dtype=dtype)
-    moved = tuple(v.detach().to(place, dtype if v.is_floating_point() else v.dtype) for v in inputs)
-    return copied, moved
-
-
-def _clock(module: nn.Module, inputs: tuple[Tensor, ...], device: Device) -> Clock:
-    return _gpu_clock(module, inputs, device) if device.is_cuda else _cpu_clock(module, inputs)
-
-
-def _cpu_clock(module: nn.Module, inputs: tuple[Tensor, ...]) -> Clock:
-    def run_ms() -> float:
-        start_ns = time.perf_counter_ns()
-        outputs = module(*inputs)
-        elapsed_ns = time.perf_counter_ns() - start_ns
-        del outputs  # freed after the clock was read
-        return elapsed_ns / 1e6
-
-    return run_ms
-
-
-def _gpu_clock(module: nn.Module, inputs: tuple[Tensor, ...], device: Device) -> Clock:
-    place = device.torch_device()
-
-    def run_ms() -> float:
-        with torch.cuda.device(place):
-            start, end = _event(), _event()
-            start.record()
-            outputs = module(*inputs)
-            end.record()
-            end.synchronize()
-            del outputs
-            return float(start.elapsed_time(end))
-
-    return run_ms
-
-
-def _event() -> torch.cuda.Event:
-    return torch.cuda.Event(enable_timing=True)  # torch leaves it untyped
-
-
-def _first_call(clock: Clock, device: Device) -> None:
-    """The call that shows whether the network runs here at all; it counts as warm-up."""
-    try:
-        clock()
-    except (RuntimeError, TypeError) as error:
-        raise DeviceError(
-            f"profile: the network does not run on {device.kind} in {device.dtype}: {error}; "
-            "check the inputs' number and shapes, and whether the device computes in this dtype"
-        ) from error
-
-
-def _warm_up(clock: Clock, limits: _Limits) -> tuple[int, bool]:
-    """Call until two successive windows agree; the number of calls, the first included, and if they do."""
-    runs, before = 1, float("inf")
-    deadline = time.perf_counter() + limits.warmup_limit_s
-    window: list[float] = []
-    window_ms = 0.0
-    while runs < _MIN_WARMUP_RUNS or time.perf_counter() < deadline:
-        window.append(clock())
-        window_ms += window[-1]
-        runs += 1
-        if len(window) >= _WINDOW_RUNS and window_ms >= _WINDOW_MS:
-            now = statistics.median(window)
-            if abs(now - before) <= _STEADY * now:
-                return runs, True
-            before, window, window_ms = now, [], 0.0
-    return runs, False
-
-
-def _timed(clock: Clock, limits: _Limits) -> list[float]:
-    start_s = time.perf_counter()
-    times_ms: list[float] = []
-    while len(times_ms) < limits.max_runs:
-        times_ms.append(clock())
-        elapsed_s = time.perf_counter() - start_s
-        if len(times_ms) >= limits.min_runs:
-            if elapsed_s >= min(limits.target_s, limits.limit_s):
-                break
-        elif max(elapsed_s, min(times_ms) / 1e3 * limits.min_runs) > limits.limit_s:
-            raise DeviceError(
-                f"profile: {limits.min_runs} runs of {min(times_ms) / 1e3:.3g} s or more do not fit into "
-                f"limit_s={limits.limit_s:g}; raise limit_s, or measure a smaller batch"
-            )
-    return times_ms
+def _environment() -> dict[str, str]:
+    """The server stays single-threaded, since threads do not survive a fork; passes choose their own number."""
+    here = str(Path(__file__).resolve().parents[2])
+    paths = [here, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    return {**os.environ, **single, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
