@@ -19,6 +19,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from nasengine.commands.calibrate import calibrate
+from nasengine.commands.profile import profile
 from nasengine.errors import BudgetError, ExportError, NasError, StudyError, TrainingError
 
 if TYPE_CHECKING:
@@ -179,40 +181,6 @@ def export(
 
 @app.command()
 @fails_clearly
-def profile(
-    target: Annotated[
-        str, typer.Argument(metavar="WHAT", help="An exported folder, an architecture's JSON file, or STORE:TRIAL.")
-    ],
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")] = "cpu",
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
-    batch: Annotated[int, typer.Option(min=1, help="Samples in a forward pass.")] = 1,
-    dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
-    imports: ImportOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Measure the latency of a network on this machine, beside its closed-form cost."""
-    from nasengine.graph import screen
-    from nasengine.graph.module import build, example_inputs
-    from nasengine.hardware import Device
-    from nasengine.hardware import profile as measure
-    from nasengine.study.files import import_modules, read_architecture
-
-    import_modules(imports or [])
-    architecture = read_architecture(target)
-    place = Device(device, threads=threads, batch=batch, dtype=dtype)
-    graph = architecture.graph().simplify()
-    found = measure(build(graph), example_inputs(graph, batch), place)
-    cost = screen(architecture).cost.to_json()
-    if as_json:
-        print(json.dumps({"id": architecture.id, "cost": cost, "latency": found.to_json()}))
-        return
-    console.print(found.summary(), highlight=False)
-    for name, value in cost.items():
-        console.print(f"  {name} {value:,}", highlight=False)
-
-
-@app.command()
-@fails_clearly
 def space(
     what: Annotated[
         str, typer.Argument(metavar="NAME", help="A shipped family, as resnet, or a Python file that defines `space`.")
@@ -262,6 +230,10 @@ def gallery(
     console.print(f"wrote {out}")
 
 
+app.command()(fails_clearly(calibrate))
+app.command()(fails_clearly(profile))
+
+
 def main() -> None:
     """The ``nasengine`` command."""
     app()
@@ -282,6 +254,8 @@ def _member(store: Path, trial: int | None, best: str | None) -> Member:
 
 def _show_front(front: Front, as_json: bool, *, title: str) -> None:
     """All columns as JSON; for a person, the objectives, their test values and the id."""
+    from nasengine.commands.audit import show_audit
+
     table = front.table()
     if as_json:
         sys.stdout.write(table.to_json(orient="records") + "\n")
@@ -298,6 +272,7 @@ def _show_front(front: Front, as_json: bool, *, title: str) -> None:
     for row in table[columns].itertuples(index=False):
         shown.add_row(*(_cell(value) for value in row))
     console.print(shown)
+    show_audit(console, front.record)
 
 
 def _cell(value: Any) -> str:

@@ -17,7 +17,8 @@ import nasengine
 ROOT = Path(nasengine.__file__).parent
 RANK = {
     "errors": 0, "space": 1, "graph": 2, "modules": 3, "blocks": 3, "tasks": 4, "export": 4,
-    "search": 5, "train": 5, "hardware": 5, "estimate": 5, "report": 6, "study": 7, "cli": 8, "integrations": 8,
+    "search": 5, "train": 5, "hardware": 5, "estimate": 5, "report": 6, "study": 7, "commands": 8,
+    "cli": 9, "integrations": 8,
 }  # fmt: skip
 """Arrows point down: a room imports rooms of a lower rank, or its own."""
 ONLY = {"search": {"search", "graph", "space", "errors"}, "modules": {"modules"}}

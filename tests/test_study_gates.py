@@ -87,7 +87,7 @@ def test_the_closest_member_is_named() -> None:
         "lower"
     )
     with pytest.raises(BudgetError, match=message):
-        gates.check_budgets((at_least("macs", 5_000),), {"macs": [10, 4_000]}, "x", 7)
+        gates.check_budgets((at_least("macs", 5_000),), {"macs": [10, 4_000]}, "x", "7 members")
 
 
 def test_specs_are_found_behind_choices_and_repeats() -> None:
@@ -118,12 +118,12 @@ def test_columns_carry_units() -> None:
 def test_what_is_said_of_a_space(capsys: pytest.CaptureFixture[str]) -> None:
     with Watch(True) as watch:
         watch.ranges({"params": [1200, 34000], "latency_ms": [0.5, 2.25]}, (at_most("params", 5_000),))
-        watch.ranges({"latency_ms": [0.5, 2.25]}, ())
+        watch.ranges({"latency_ms": [0.5, 2.25]}, (), {"latency_ms": "measured on 6 members"})
     with Watch(False) as silent:
         silent.say("nothing")
     assert capsys.readouterr().out.splitlines() == [
         "  params: 1,200 to 34,000  (budget params <= 5,000)",
-        "  latency_ms: 0.5 to 2.25 on the few measured",
+        "  latency_ms: 0.5 to 2.25, measured on 6 members",
     ]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from nasengine.report import style
 from nasengine.report.record import COST_UNITS
-from nasengine.report.tables import METHODS, latency_summary
+from nasengine.report.tables import METHODS, latency_summary, prediction_summary
 
 Json = Mapping[str, Any]
 DTYPES = {"float32": "float32", "int64": "int64", "bool": "bool"}
@@ -41,7 +41,7 @@ def model_card(
             methods.
         inputs, outputs: name → type as JSON (shape without the batch axis, axes, dtype, batched).
         latency: when it was measured ("during the search", "on the exported network") → `LatencyProfile` as
-            JSON.
+            JSON, or a prediction of it (`median_ms`, `low_ms`, `high_ms`).
     """
     parts = [
         _what(member, study),
@@ -175,11 +175,14 @@ def _latency(latency: Mapping[str, Json]) -> str:
     if not latency:
         return ""
     lines = [
-        f"* {md(when)}: **{style.number(p.get('median_ms'))} ms**, {md(latency_summary(p))}."
-        for when, p in latency.items()
+        f"* {md(when)}: **{style.number(p.get('median_ms'))} ms**, {md(_how_known(p))}." for when, p in latency.items()
     ]
     methods = dict.fromkeys(str(p["method"]) for p in latency.values() if p.get("method"))
     return "## Latency\n\n" + "\n".join(lines) + "".join(f"\n\n{md(method)}" for method in methods)
+
+
+def _how_known(latency: Json) -> str:
+    return prediction_summary(latency) if "low_ms" in latency else latency_summary(latency)
 
 
 PARITY = ("max_abs_error", "max_rel_error", "tolerance", "samples", "runtime")

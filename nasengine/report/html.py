@@ -7,11 +7,12 @@ latency was measured, the networks themselves, and every setting needed to do it
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasengine.errors import NasError
-from nasengine.report import figures, tables
+from nasengine.report import audit, figures, tables
 from nasengine.report.diagram import draw
 from nasengine.report.page import esc, figure_place, page, write_text
 from nasengine.report.record import StudyRecord, Trial
@@ -28,6 +29,8 @@ SETTINGS = (
     "objectives",
     "budgets",
     "device",
+    "deploy",
+    "predictor",
     "rungs",
     "sampler",
     "seed",
@@ -50,6 +53,7 @@ def report_html(record: StudyRecord) -> str:
         _header(record),
         _front(record, drawn),
         _members(record),
+        _audit(record),
         _progress(record, drawn),
         _refused(record, drawn),
         _latency(record),
@@ -141,6 +145,19 @@ def _members(record: StudyRecord) -> str:
     return _section("Members of the front", table, "<h3>How each value was measured</h3>", how, note=note)
 
 
+def _audit(record: StudyRecord) -> str:
+    """Predicted, searched and final figures side by side, and whether the order held."""
+    head, rows = audit.audit_table(record)
+    told = "".join(f"<p>{esc(text)}</p>" for text in audit.sentences(record))
+    if not rows:
+        return _section("Predicted and measured latency", told) if told else ""
+    note = (
+        "Medians with 95 % intervals. Every member of the front was measured again at the end; a member that breaks a "
+        "budget there leaves the front."
+    )
+    return _section("Predicted, searched and final latency", tables.html_table(head, rows), told, note=note)
+
+
 def _progress(record: StudyRecord, drawn: dict[str, go.Figure]) -> str:
     parts = []
     if len(hypervolume_trace(record)) > 1:
@@ -168,14 +185,17 @@ def _refused(record: StudyRecord, drawn: dict[str, go.Figure]) -> str:
     table = tables.html_table(["gate", "reason (of the first such trial)", "trials"], rows)
     ranges = tables.range_table(record)
     found = "<h3>What the space can do</h3>" + tables.html_table(["quantity", "least", "most", "budget"], ranges)
+    found += "".join(f'<p class="note">{esc(text)}</p>' for text in tables.range_notes(record))
     return _section("Refused, stopped and failed", figure, table, found if record.meta.get("ranges") else "")
 
 
 def _latency(record: StudyRecord) -> str:
-    shown = [trial for trial in record.front or record.trials[:20] if record.profile(trial)]
-    if not shown:
+    measured_ones = [
+        (trial, found) for trial in record.front or record.trials[:20] if (found := _profile(record, trial))
+    ]
+    if not measured_ones:
         return ""
-    profile = record.profile(shown[0]) or {}
+    shown, profile = [trial for trial, _ in measured_ones], measured_ones[0][1]
     said = str(profile.get("method") or "")
     device = [[key.replace("_", " "), str(value)] for key, value in (profile.get("device") or {}).items()]
     measured = [str(p.profile["measured_at"]) for p in record.profiles if p.profile.get("measured_at")]
@@ -193,6 +213,12 @@ def _latency(record: StudyRecord) -> str:
         tables.html_table(["fact", "value"], [*device, ["key", ", ".join(keys)]]),
         note=f"{said} {span}{mixed}".strip(),
     )
+
+
+def _profile(record: StudyRecord, trial: Trial) -> Mapping[str, Any] | None:
+    """Of the search, or else of the end."""
+    final = record.final(trial.number)
+    return record.profile(trial) or (final.profile if final else None)
 
 
 def _networks(record: StudyRecord) -> str:
@@ -238,7 +264,7 @@ def _settings(record: StudyRecord) -> str:
     meta = record.meta
     names = [
         *(n for n in SETTINGS if n in meta),
-        *(n for n in meta if n not in (*SETTINGS, "name", "ranges", "methods")),
+        *(n for n in meta if n not in (*SETTINGS, "name", "ranges", "ranges_how", "methods")),
     ]
     rows = [[name.replace("_", " "), _plain(meta[name])] for name in names]
     parts = [f"<details><summary>{esc(name)}</summary><pre>{esc(text)}</pre></details>" for name, text in rows]

@@ -28,7 +28,10 @@ COST_UNITS = {
     "receptive_field": "px",
     "active_params": "",
     "active_macs": "",
+    "model_bytes": "B",
     "latency_ms": "ms",
+    "peak_memory_bytes": "B",
+    "energy_mj": "mJ",
     "train_loss": "",
 }
 
@@ -68,7 +71,8 @@ class Rung:
 
 @dataclass(frozen=True)
 class Profile:
-    """One latency profile: `profile` is the JSON of a `LatencyProfile`."""
+    """One latency profile: `profile` is the JSON of a `LatencyProfile`, or of a prediction of one
+    (`median_ms`, `low_ms` and `high_ms`, a 95 % interval for the measured median)."""
 
     graph_id: str
     profile: Mapping[str, Any] = field(default_factory=dict)
@@ -128,7 +132,8 @@ class StudyRecord:
     """A study as data: what the report, the figures and the tables are made from.
 
     `meta` may hold: name, space (name, size, fingerprint), objectives, budgets, task, recipe, rungs,
-    sampler, seed, device, versions, ranges (name → [least, most]), reference (name → value), units (name →
+    sampler, seed, device, versions, ranges (name → [least, most]), ranges_how (name → how they were found),
+    deploy (the device of the final measurements), predictor, reference (name → value), units (name →
     unit), started_at, methods (name → sentence: how that value was measured). Everything but objectives may
     be absent.
     """
@@ -139,6 +144,7 @@ class StudyRecord:
     profiles: Sequence[Profile] = ()
     events: Sequence[Event] = ()
     finals: Sequence[Final] = ()
+    predictions: Sequence[Profile] = ()
 
     @classmethod
     def from_rows(
@@ -156,6 +162,7 @@ class StudyRecord:
         Raises StudyError when a row lacks what its kind needs.
         """
         kinds = {"trials": Trial, "rungs": Rung, "profiles": Profile, "events": Event, "finals": Final}
+        kinds["predictions"] = Profile
         unknown = sorted(set(rows) - set(kinds))
         if unknown:
             raise StudyError(f"report: {unknown[0]} is not a kind of row; expected one of {', '.join(kinds)}")
@@ -230,6 +237,32 @@ class StudyRecord:
         """The newest latency profile of a trial's network, if it was measured."""
         found = self._profiles.get(trial.graph_id)
         return found.profile if found else None
+
+    @cached_property
+    def _predictions(self) -> dict[str, Profile]:
+        return {prediction.graph_id: prediction for prediction in self.predictions}
+
+    def prediction(self, trial: Trial) -> Mapping[str, Any] | None:
+        """What the study's predictor said of a trial's network, if it was asked."""
+        found = self._predictions.get(trial.graph_id)
+        return found.profile if found else None
+
+    def latency_source(self, trial: Trial) -> str:
+        """Where a trial's latency comes from: "measured", "predicted", or "" where it has none."""
+        if trial.value("latency_ms") is None:
+            return ""
+        return "predicted" if self.profile(trial) is None and self.prediction(trial) is not None else "measured"
+
+    @property
+    def latency_shares(self) -> dict[str, int]:
+        """With a predictor: how many networks were predicted and trained so, refused by prediction, measured."""
+        if not self.predictions:
+            return {}
+        own = [trial for trial in self.trials if trial.same_as is None]
+        predicted = [trial for trial in own if self.latency_source(trial) == "predicted"]
+        refused = sum(trial.gate == "latency" for trial in predicted)
+        measured = sum(self.latency_source(trial) == "measured" for trial in own)
+        return {"predicted": len(predicted) - refused, "refused_by_prediction": refused, "measured": measured}
 
     @cached_property
     def front(self) -> tuple[Trial, ...]:

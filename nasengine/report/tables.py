@@ -16,10 +16,13 @@ METHODS = {
     "params": f"trainable numbers; {CLOSED_FORM}",
     "macs": f"multiply-adds of one sample in convolutions, linear maps, matrix products; {CLOSED_FORM}",
     "param_bytes": f"bytes of the trainable numbers; {CLOSED_FORM}",
+    "model_bytes": f"bytes of parameters and buffers, as a safetensors file holds them; {CLOSED_FORM}",
     "peak_activation_bytes": f"most bytes of tensors alive at once, forward, one sample; {CLOSED_FORM}",
     "receptive_field": f"input positions that one position of the deepest map sees; {CLOSED_FORM}",
     "active_params": f"trainable numbers that one sample uses, by routing or at the first exit; {CLOSED_FORM}",
     "active_macs": f"multiply-adds that one sample uses, by routing or at the first exit; {CLOSED_FORM}",
+    "peak_memory_bytes": "measured with the latency: what a call needs beyond the loaded network; on a GPU, all of it",
+    "energy_mj": "measured with the latency: energy of the whole device while it runs a call",
 }
 
 
@@ -30,16 +33,24 @@ def method(record: StudyRecord, trial: Trial, name: str) -> str:
         return str(stated.get(name) or METHODS[name])
     if name == "latency_ms":
         profile = record.profile(trial)
+        if record.latency_source(trial) == "predicted":
+            return prediction_summary(record.prediction(trial) or {})
         return latency_summary(profile) if profile else "measured; the profile was not recorded"
     epochs = [rung.epoch for rung in record.rungs if rung.trial == trial.number]
     return "validation split" + (f", after epoch {max(epochs)}" if epochs else "")
+
+
+def prediction_summary(prediction: Mapping[str, Any]) -> str:
+    """A predicted latency in a line."""
+    low, high = style.number(prediction.get("low_ms")), style.number(prediction.get("high_ms"))
+    return f"predicted from the graph, 95 % interval {low} to {high} ms for a measured median"
 
 
 def latency_summary(profile: Mapping[str, Any]) -> str:
     """A latency profile in a line: median, interval, percentiles, runs, how and on what."""
     device = profile.get("device") or {}
     place = device.get("gpu") or device.get("cpu") or device.get("cpu_model") or "a device not named"
-    doubt = "" if profile.get("steady", True) else "; the warm-up did not become steady"
+    doubt = "".join(f"; {text}" for text in doubts(profile))
     return (
         f"median of {profile.get('runs', '?')} runs after {profile.get('warmup_runs', '?')} warm-up runs, "
         f"95 % CI {style.number(profile.get('ci_low_ms'))} to {style.number(profile.get('ci_high_ms'))} ms, "
@@ -48,6 +59,17 @@ def latency_summary(profile: Mapping[str, Any]) -> str:
         f"{profile.get('runtime', '?')} {profile.get('dtype', '?')}, "
         f"batch {profile.get('batch', '?')}, threads {profile.get('threads', '?')}, on {place}{doubt}"
     )
+
+
+def doubts(profile: Mapping[str, Any]) -> list[str]:
+    """What speaks against a latency profile, in words; nothing, mostly."""
+    said = [] if profile.get("steady", True) else ["the warm-up did not become steady"]
+    if profile.get("loaded"):
+        drift = profile.get("drift")
+        said.append("the machine was loaded" + (f" (the reference moved {drift:.0%})" if drift else ""))
+    if profile.get("precise") is False:
+        said.append(f"less precise than the {profile.get('wanted_ci') or 0:.0%} asked for")
+    return said
 
 
 def html_table(head: Sequence[str], rows: Iterable[Sequence[Any]], marked: Sequence[int] = ()) -> str:
@@ -99,6 +121,8 @@ def provenance_table(record: StudyRecord) -> list[list[str]]:
         how = method(record, front[0], name)
         if name == "latency_ms" and name not in record.meta.get("methods", {}):
             how = "measured on the device; intervals and percentiles: “How latency was measured”"
+            if any(record.latency_source(trial) == "predicted" for trial in front):
+                how = "measured on the device, or predicted and measured at the end: “Predicted, searched and final”"
         rows.append([style.words(name), record.unit(name) or "–", how])
     tested = sorted({n for t in front if (final := record.final(t.number)) for n in final.metrics})
     rows += [[f"test {style.words(n)}", record.unit(n) or "–", "test split, after the search"] for n in tested]
@@ -112,16 +136,9 @@ def latency_table(record: StudyRecord, trials: Iterable[Trial]) -> list[list[Any
     for trial in trials:
         for when, profile in (("search", record.profile(trial)), ("final", _final_profile(record, trial))):
             if profile:
-                steady = "yes" if profile.get("steady") else "no"
-                rows.append(
-                    [
-                        str(trial.number),
-                        when,
-                        *(profile.get(k) for k in keys),
-                        steady,
-                        profile.get("load_average"),
-                    ]
-                )
+                found = [profile.get(k) for k in keys]
+                said = "; ".join(doubts(profile)) or "none"
+                rows.append([str(trial.number), when, *found, said, profile.get("load_average")])
     return rows
 
 
@@ -136,7 +153,7 @@ LATENCY_HEAD = [
     "p99",
     "runs",
     "warm-up",
-    "steady",
+    "doubts",
     "load",
 ]
 
@@ -152,6 +169,12 @@ def range_table(record: StudyRecord) -> list[list[Any]]:
     bounds = {b.name: style.bound(b, record.unit(b.name)) for b in record.budgets}
     names = dict.fromkeys([*ranges, *bounds])
     return [[style.axis(n, record.unit(n)), *_ends(ranges.get(n)), bounds.get(n, "–")] for n in names]
+
+
+def range_notes(record: StudyRecord) -> list[str]:
+    """How the ranges of measured quantities were found, a sentence each."""
+    how = record.meta.get("ranges_how") or {}
+    return [f"{style.words(name).capitalize()}: {text}." for name, text in how.items()]
 
 
 def _ends(found: Any) -> list[Any]:

@@ -3,6 +3,7 @@
 from nasengine.search.objectives import (
     KNOWN_BEFORE_TRAINING,
     LATENCY,
+    MEASURED,
     Budget,
     Objective,
     at_least,
@@ -29,6 +30,7 @@ __all__ = [
     "FullTraining",
     "KNOWN_BEFORE_TRAINING",
     "LATENCY",
+    "MEASURED",
     "Objective",
     "Problem",
     "Promotion",

@@ -17,7 +17,9 @@ from nasengine.errors import StudyError
 Direction = Literal["maximize", "minimize"]
 Sense = Literal["at_most", "at_least"]
 
-LATENCY = "latency_ms"
+LATENCY, PEAK_MEMORY, ENERGY = "latency_ms", "peak_memory_bytes", "energy_mj"
+MEASURED: Mapping[str, str] = {LATENCY: "median_ms", PEAK_MEMORY: "peak_memory_bytes", ENERGY: "energy_mj"}
+"""Quantities that are measured on the device, and the field of a ``LatencyProfile`` that holds each."""
 KNOWN_BEFORE_TRAINING: Mapping[str, str] = {
     "params": "",
     "macs": "",
@@ -25,10 +27,12 @@ KNOWN_BEFORE_TRAINING: Mapping[str, str] = {
     "peak_activation_bytes": "bytes",
     "active_params": "",
     "active_macs": "",
+    "model_bytes": "bytes",
     LATENCY: "ms",
+    PEAK_MEMORY: "bytes",
+    ENERGY: "mJ",
 }
-"""Quantities known before a network is trained, with their units: closed-form costs and the measured
-latency."""
+"""Quantities known before a network is trained, with their units: closed-form costs, then what is measured."""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def run_child(jobs: Any, job: dict[str, Any], pipes: tuple[int, int], parent: in
         code = 0
     except BaseException as error:  # noqa: BLE001 - whatever ends a trial is its reason, SystemExit too
         traceback.print_exc()
-        say(results, {"is": "error", "reason": reason_of(error)})
+        say(results, {"is": "error", "reason": reason_of(error), "error": type(error).__name__})
     finally:
         # No interpreter shutdown: exit handlers of the server and of user code are not the trial's to run.
         for stream in (sys.stdout, sys.stderr):

@@ -10,21 +10,27 @@ from typing import Any
 
 from nasengine.errors import NasError, StoreError, StudyError, TaskError
 from nasengine.graph import lower
-from nasengine.hardware import Device
-from nasengine.search import LATENCY, Budget, FullTraining, Objective, Rungs, check_objectives
+from nasengine.hardware import Device, Target
+from nasengine.search import LATENCY, MEASURED, Budget, FullTraining, Objective, Rungs, check_objectives
 from nasengine.space import Architecture, Space, Spec
-from nasengine.space.spec import fingerprint, is_open
+from nasengine.space.spec import fingerprint, is_open, spec_from_json
+from nasengine.study.foresight import Foresight
 from nasengine.study.parts import Importable, pieces
 from nasengine.tasks import Task
 from nasengine.train import Recipe
 
 _TASK_SAMPLES = 8
+EXTRAS = ("deploy", "predictor", "train_device")
 REMEDY = "choose another store=, or define the study as it was recorded"
 
 
 @dataclass(frozen=True)
 class Definition:
     """A study's definition. ``space`` holds the recipe when it is searched too; ``recipe`` is None then.
+
+    ``device`` is where latency is measured, ``train_device`` where networks train: None for the same device, and for
+    this machine's CPU where that one is elsewhere. ``deploy`` is where the front is measured at the end, None for the
+    search's own device; ``foresight`` holds the predictor, where there is one.
 
     Raises (by :meth:`check`):
         StudyError: objectives, budgets, rungs or seed that make no study.
@@ -36,15 +42,23 @@ class Definition:
     recipe: Recipe | None
     objectives: tuple[Objective, ...]
     budgets: tuple[Budget, ...]
-    device: Device
+    device: Target
     rungs: Rungs
     seed: int
+    deploy: Target | None = None
+    foresight: Foresight | None = None
+    train_device: Device | None = None
 
     @property
-    def measures_latency(self) -> bool:
-        """Is latency an objective or a budget?"""
+    def trains_on(self) -> Device:
+        """Where networks train."""
+        return self.train_device or _default_trainer(self.device)
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Names of the measured quantities that an objective or a budget needs."""
         names = [*(o.name for o in self.objectives), *(b.name for b in self.budgets)]
-        return any(name == LATENCY for name in names)
+        return tuple(name for name in MEASURED if name in names)
 
     def recipe_of(self, architecture: Architecture) -> Recipe:
         """The recipe that a candidate is trained by."""
@@ -57,6 +71,11 @@ class Definition:
         check_objectives(self.objectives, self.budgets, [metric.name for metric in self.task.metrics()])
         if isinstance(self.seed, bool) or not isinstance(self.seed, int):
             raise StudyError(f"seed: a whole number; got {self.seed!r}")
+        if self.foresight is not None and LATENCY not in self.measured:
+            raise StudyError(
+                "Study: a predictor foretells latency_ms, and neither an objective nor a budget asks for it; got "
+                "predictor=...; add latency_ms to them, or leave the predictor out"
+            )
         if self.recipe is None and self._open_epochs() and not isinstance(self.rungs, FullTraining):
             raise StudyError(
                 "recipe.epochs: candidates are compared at rungs, so they train for the same number of epochs; got a "
@@ -98,7 +117,20 @@ class Definition:
             "device": self.device.to_json(),
             "rungs": _rungs_json(self.rungs),
             "seed": self.seed,
+            **self._extras(),
         }
+
+    def _extras(self) -> dict[str, Any]:
+        """What a study need not have; absent then, so that stores of studies without it are theirs still."""
+        found: dict[str, Any] = {}
+        if self.deploy is not None:
+            found["deploy"] = self.deploy.to_json()
+        if self.trains_on != _default_trainer(self.device):
+            found["train_device"] = self.trains_on.to_json()
+        if self.foresight is not None:
+            name, tolerance = self.foresight.predictor.space_name, self.foresight.tolerance
+            found["predictor"] = {"name": name, "tolerance": tolerance, "fingerprint": self.foresight.fingerprint}
+        return found
 
     def notes(self, sampler: str) -> dict[str, Any]:
         """What a reader wants to know beside: names, units, versions."""
@@ -117,8 +149,9 @@ class Definition:
         Raises:
             StoreError: what differs, recorded and given.
         """
-        for name, given in self.identity().items():
-            found = recorded.get(name)
+        mine = self.identity()
+        for name in (*mine, *(name for name in EXTRAS if name not in mine)):
+            found, given = recorded.get(name), mine.get(name)
             if _essence(found) != _essence(given):
                 raise StoreError(
                     f"{store}: it holds another study: {name} differs; recorded {_shown(found)}, given "
@@ -139,13 +172,25 @@ def _size_of(space: Space) -> int | None:
     return None if isinstance(size, float) and math.isinf(size) else int(size)
 
 
+def _default_trainer(device: Target) -> Device:
+    return device if isinstance(device, Device) else Device()
+
+
 def _rungs_json(rungs: Rungs) -> Any:
     return rungs.to_json() if isinstance(rungs, Spec) else type(rungs).__name__
 
 
 def _essence(value: Any) -> Any:
-    """Specs named by a fingerprint are compared by it alone."""
-    return value["fingerprint"] if isinstance(value, Mapping) and "fingerprint" in value else value
+    """Specs named by a fingerprint are compared by it alone; others as they are read today, since an earlier version
+    may have recorded one before it had all of its fields."""
+    if not isinstance(value, Mapping):
+        return value
+    if "fingerprint" in value:
+        return value["fingerprint"]
+    try:
+        return spec_from_json(value).to_json() if "type" in value else value
+    except NasError:
+        return value
 
 
 def _shown(value: Any) -> str:

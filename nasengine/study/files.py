@@ -46,8 +46,10 @@ def load_space(path: Path) -> Space:
 def find_space(what: str) -> tuple[Space, SpaceCard | None]:
     """A shipped family by name, with its card, or the space of a file; a file of that name comes first.
 
+    ``rnn:small`` is the space that the family calls ``small``; it has no card of its own.
+
     Raises:
-        StudyError: neither; the message lists the families.
+        StudyError: neither; the message lists the families, or the family's spaces.
         SpaceError: the family has no card.
     """
     import search_spaces
@@ -55,6 +57,9 @@ def find_space(what: str) -> tuple[Space, SpaceCard | None]:
     path = Path(what)
     if path.is_file() or path.suffix == ".py":
         return load_space(path), None
+    family, _, variant = what.partition(":")
+    if variant and family in search_spaces.names():
+        return _variant(search_spaces.load(family), what, variant), None
     if what not in search_spaces.names():
         raise StudyError(
             f"{what}: a space is a Python file that defines `space`, or one of the shipped families: "
@@ -62,6 +67,16 @@ def find_space(what: str) -> tuple[Space, SpaceCard | None]:
         )
     card = card_of(search_spaces.load(what))
     return card.space, card
+
+
+def _variant(family: ModuleType, what: str, variant: str) -> Space:
+    spaces = {name: value for name, value in vars(family).items() if isinstance(value, Space)}
+    if variant not in spaces:
+        raise StudyError(
+            f"{what}: the family {family.__name__.rpartition('.')[2]!r} has the spaces {', '.join(spaces)}; got "
+            f"{variant!r}; name one of them"
+        )
+    return spaces[variant]
 
 
 def load_file(path: Path) -> ModuleType:
@@ -110,12 +125,13 @@ def import_modules(names: list[str]) -> None:
 
 
 def read_architecture(target: str) -> Architecture:
-    """An architecture from an exported folder, a JSON file, or ``STORE:TRIAL``.
+    """An architecture from an exported folder, a JSON file, ``STORE:TRIAL``, or a member ``resnet:resnet18``.
 
     Raises:
-        StudyError: none of these.
+        StudyError: none of these; for a family, the message lists its members.
         SpaceError: a file that holds no architecture.
     """
+    import search_spaces
     from nasengine.study.store import open_store
 
     path = Path(target)
@@ -126,9 +142,27 @@ def read_architecture(target: str) -> Architecture:
         return Architecture.from_json(_json(path))
     if store and number.isdigit() and Path(store).is_dir():
         return open_store(store).architecture(int(number))
+    if store in search_spaces.names():
+        return _published(store, target)
     raise StudyError(
-        f"{target}: a network is an exported folder, an architecture's JSON file, or STORE:TRIAL; "
-        "there is no such thing"
+        f"{target}: a network is an exported folder, an architecture's JSON file, STORE:TRIAL, or a published member "
+        "of a shipped family, as resnet:resnet18; there is no such thing"
+    )
+
+
+def _published(family: str, target: str) -> Architecture:
+    """A member that a family's spaces hold as a reference."""
+    import search_spaces
+
+    spaces = [value for value in vars(search_spaces.load(family)).values() if isinstance(value, Space)]
+    name = target.rpartition(":")[2]
+    for space in spaces:
+        if name in space.references:
+            return space.decode(space.references[name])
+    known = dict.fromkeys(member for space in spaces for member in space.references)
+    raise StudyError(
+        f"{target}: the published members of {family!r} are {', '.join(known) or 'none'}; got {name!r}; "
+        "name one of them"
     )
 
 

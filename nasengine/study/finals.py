@@ -1,15 +1,18 @@
-"""The end of a study: its front members are tested once, written out, and measured again."""
+"""The end of a study: its front members are tested once, written out, and measured again where they will run."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from nasengine.report.record import StudyRecord
-from nasengine.search import LATENCY
+from nasengine.search import MEASURED
 from nasengine.study import gates
 from nasengine.study.artifacts import folder_of
+from nasengine.study.knowing import measure
 from nasengine.study.local import LocalExecutor, Outcome
-from nasengine.study.loop import BEAT_S, Run, measure
+from nasengine.study.loop import BEAT_S, Run
+from nasengine.study.measuring import UNSUPPORTED
 from nasengine.study.record import read_record
 from nasengine.study.rows import FinalRow
 
@@ -56,13 +59,21 @@ def _submit(run: Run, executor: LocalExecutor, number: int) -> None:
 def _record(run: Run, executor: LocalExecutor, number: int, value: dict[str, Any]) -> str:
     """Record a member's final figures; what is missing among them, as a sentence."""
     row, profile, over, trouble = run.state.trials[number], None, "", ""
-    if run.definition.measures_latency:
-        outcome = measure(run, executor, number)
+    if run.definition.measured or run.definition.deploy is not None:
+        outcome = measure(run, executor, number, run.definition.deploy)
         profile = outcome.value
-        if profile is None:
-            trouble = f"trial {number}: its latency could not be measured again: {outcome.reason}"
+        if profile is not None:
+            _, over = gates.broken(run.definition.budgets, _audited(run, profile))
+        elif outcome.error == UNSUPPORTED:
+            over = f"it cannot be deployed: {outcome.reason}"
         else:
-            _, over = gates.broken(run.definition.budgets, {LATENCY: float(profile["median_ms"])})
+            trouble = f"trial {number}: its latency could not be measured again: {outcome.reason}"
     told = {name: value[name] for name in ("metrics", "artifacts", "preparation")}
     run.state.ledger.put_final(FinalRow(row.key, number, profile=profile, over_budget=over, **told))
     return trouble
+
+
+def _audited(run: Run, profile: Mapping[str, Any]) -> dict[str, float]:
+    """What the audit could read of the quantities that the study measures."""
+    fields = {name: profile.get(MEASURED[name]) for name in run.definition.measured}
+    return {name: float(value) for name, value in fields.items() if value is not None}

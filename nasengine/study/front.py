@@ -11,7 +11,7 @@ from nasengine.errors import StoreError, StudyError
 from nasengine.hardware import LatencyProfile
 from nasengine.report import views
 from nasengine.report.record import StudyRecord, Trial
-from nasengine.search import LATENCY, pareto
+from nasengine.search import LATENCY, MEASURED, pareto
 from nasengine.space import Architecture
 from nasengine.study.artifacts import folder_of
 from nasengine.study.rows import FinalRow
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 COSTS = (
     "params", "macs", "param_bytes", "peak_activation_bytes", "receptive_field", "active_params", "active_macs",
+    "model_bytes",
 )  # fmt: skip
 
 
@@ -33,8 +34,11 @@ class Member:
         metrics: of the validation split, which the search was guided by.
         test_metrics: of the test split, which was read once, at the end; empty until then.
         costs: closed-form costs by name.
+        measured: quantities measured on the device during the search, by name; a latency may be predicted.
         profile: its latency as measured during the search; None when latency was not measured.
-        final_profile: its latency measured again at the end.
+        prediction: what the study's predictor said of its latency: ``median_ms``, ``low_ms``, ``high_ms``; None
+            without one.
+        final_profile: its latency measured again at the end, where it is to be deployed.
         folder: where its checkpoints, source and weights lie.
         artifacts: the final files in that folder, name to SHA-256; empty until the study's end.
         preparation: how raw data becomes the network's input.
@@ -46,7 +50,9 @@ class Member:
     metrics: Mapping[str, float]
     test_metrics: Mapping[str, float]
     costs: Mapping[str, float]
+    measured: Mapping[str, float]
     profile: LatencyProfile | None
+    prediction: Mapping[str, float] | None
     final_profile: LatencyProfile | None
     folder: Path
     decisions: Mapping[str, Any]
@@ -67,8 +73,7 @@ class Member:
     @property
     def values(self) -> dict[str, float]:
         """Everything known of it by name: metrics, costs, latency."""
-        latency = {} if self.profile is None else {LATENCY: self.profile.median_ms}
-        return {**self.metrics, **self.costs, **latency}
+        return {**self.metrics, **self.costs, **self.measured}
 
     def export(self, path: str | Path, formats: Sequence[str] = ("onnx", "pt2", "safetensors", "source")) -> Path:
         """Write the trained network to the folder ``path``, each format run against the trained module.
@@ -206,11 +211,27 @@ class Front(Sequence[Member]):
         row |= {column(name, units): value for name, value in member.metrics.items()}
         row |= {column(f"test_{name}", units, name): value for name, value in member.test_metrics.items()}
         row |= {column(name, units): member.costs[name] for name in COSTS if name in member.costs}
-        if member.profile is not None:
-            row |= {LATENCY: member.profile.median_ms, "latency_p90_ms": member.profile.p90_ms}
-        if member.final_profile is not None:
-            row["final_latency_ms"] = member.final_profile.median_ms
-        return row | {"graph_id": member.graph_id}
+        row |= {column(name, units): value for name, value in member.measured.items()}
+        return row | _latencies(member) | {"graph_id": member.graph_id}
+
+
+def _latencies(member: Member) -> dict[str, Any]:
+    """Predicted, searched and final latency, each with its 95 % interval."""
+    row: dict[str, Any] = {}
+    if LATENCY in member.measured:
+        row["latency_source"] = "predicted" if member.profile is None else "measured"
+    if member.prediction is not None:
+        row |= {f"predicted_latency{part}_ms": member.prediction[name] for part, name in _PREDICTED.items()}
+    if member.profile is not None:
+        row |= {f"latency{part}_ms": getattr(member.profile, name) for part, name in _SEARCHED.items()}
+    if member.final_profile is not None:
+        row |= {f"final_latency{part}_ms": getattr(member.final_profile, name) for part, name in _FINAL.items()}
+    return row
+
+
+_PREDICTED = {"": "median_ms", "_low": "low_ms", "_high": "high_ms"}
+_SEARCHED = {"_low": "ci_low_ms", "_high": "ci_high_ms", "_p90": "p90_ms"}
+_FINAL = {"": "median_ms", "_low": "ci_low_ms", "_high": "ci_high_ms"}
 
 
 def column(name: str, units: Mapping[str, str], of: str = "") -> str:
@@ -221,17 +242,19 @@ def column(name: str, units: Mapping[str, str], of: str = "") -> str:
 
 def _member(record: StudyRecord, trial: Trial, folder: Path, final: FinalRow | None) -> Member:
     final = final or FinalRow("", trial.number, {})
-    measured = record.profile(trial)
+    profile, prediction = record.profile(trial), record.prediction(trial)
     if trial.architecture is None:
         raise StoreError(f"{folder}: the architecture of trial {trial.number} is absent; the store is damaged")
     costs = {name: trial.values[name] for name in COSTS if name in trial.values}
     return Member(
         trial.number,
         trial.graph_id,
-        metrics={n: v for n, v in trial.values.items() if n not in (*COSTS, LATENCY)},
+        metrics={n: v for n, v in trial.values.items() if n not in (*COSTS, *MEASURED)},
         test_metrics=final.metrics,
         costs=costs,
-        profile=None if measured is None else LatencyProfile.from_json(measured),
+        measured={name: trial.values[name] for name in MEASURED if name in trial.values},
+        profile=None if profile is None else LatencyProfile.from_json(profile),
+        prediction=None if prediction is None else {n: float(prediction[n]) for n in _PREDICTED.values()},
         final_profile=None if final.profile is None else LatencyProfile.from_json(final.profile),
         folder=folder,
         decisions=trial.decisions,

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nasengine.errors import BudgetError, NasError
 from nasengine.graph import screen
-from nasengine.search import LATENCY, Budget, violations
+from nasengine.search import MEASURED, Budget, violations
 from nasengine.space import Architecture, Space
 
 SAMPLES = 200
 SEARCH_S = 1.0
 STALE = 200
-COSTS = ("params", "macs", "param_bytes", "peak_activation_bytes", "active_params", "active_macs")
+KEPT = 1_000
+"""Members that are kept for who wants to look at them again, as a latency predictor does."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,14 @@ class Ranges:
 
     least: dict[str, Member] = field(default_factory=dict)
     most: dict[str, Member] = field(default_factory=dict)
+    members: list[Member] = field(default_factory=list)
     seen: int = 0
 
     def add(self, member: Member) -> None:
         """Look at one more member."""
         self.seen += 1
+        if len(self.members) < KEPT:
+            self.members.append(member)
         for name, value in member.known.items():
             if name not in self.least or value < self.least[name].known[name]:
                 self.least[name] = member
@@ -81,16 +85,17 @@ def find_ranges(space: Space, budgets: Sequence[Budget], seed: int) -> Ranges:
     if not ranges.seen:
         assert first is not None
         raise first
-    wanted = dict.fromkeys([*((b.name, b.sense) for b in budgets if b.name != LATENCY), ("macs", "at_most")])
+    closed = [b for b in budgets if b.name not in MEASURED]
+    wanted = dict.fromkeys([*((b.name, b.sense) for b in closed), ("macs", "at_most")])
     for name, sense in wanted:  # a quantity bounded from both sides is looked for at both ends
         sign = 1 if sense == "at_most" else -1
         _search(space, ranges, lambda m, n=name, s=sign: s * m.known[n], rng)  # type: ignore[misc]
-    check_budgets([b for b in budgets if b.name != LATENCY], ranges.to_json(), space.name, ranges.seen)
+    check_budgets(closed, ranges.to_json(), space.name, f"{ranges.seen:,} members")
     return ranges
 
 
-def check_budgets(budgets: Iterable[Budget], found: dict[str, list[float]], space: str, seen: int) -> None:
-    """Refuse a budget outside of what was found.
+def check_budgets(budgets: Iterable[Budget], found: Mapping[str, Sequence[float]], space: str, seen: str) -> None:
+    """Refuse a budget outside of what was found; ``seen`` says in how many members, and how.
 
     Raises:
         BudgetError: with the least or most found.
@@ -101,12 +106,12 @@ def check_budgets(budgets: Iterable[Budget], found: dict[str, list[float]], spac
         if not budget.met(best):
             raise BudgetError(
                 f"budget {budget}: no member of the space {space!r} was found to meet it; the {word} found in "
-                f"{seen:,} members is {best:,.6g}; {'raise' if word == 'least' else 'lower'} the budget, "
+                f"{seen} is {best:,.6g}; {'raise' if word == 'least' else 'lower'} the budget, "
                 "or widen the space"
             )
 
 
-def broken(budgets: Sequence[Budget], known: dict[str, float]) -> tuple[dict[str, float], str]:
+def broken(budgets: Sequence[Budget], known: Mapping[str, float]) -> tuple[dict[str, float], str]:
     """Relative violations by name, and one sentence that names the budgets broken; empty when all are met."""
     found = violations(budgets, known)
     over = [b for b in budgets if b.name in known and not b.met(known[b.name])]

@@ -16,8 +16,8 @@ from torch import nn
 
 from nasengine.errors import StoreError
 from nasengine.graph import Graph, lower
-from nasengine.graph.module import build, example_inputs
-from nasengine.hardware import Device, profile
+from nasengine.graph.module import build
+from nasengine.hardware import Device, Limits, Target
 from nasengine.space import Architecture
 from nasengine.space.spec import spec_from_json
 from nasengine.study.artifacts import SOURCE, WEIGHTS, checkpoint_file, completion_file, sha256_of
@@ -42,6 +42,10 @@ def warm(job: Job) -> None:
     torch.set_num_threads(1)
     if job["kind"] == "rung":
         importlib.import_module("torch._dynamo")  # an optimizer imports it at its first step, for most of a second
+    if job["kind"] in ("profile", "check") and (name := json.dumps(job["device"], sort_keys=True)) not in _warmed:
+        _warmed.add(name)
+        with contextlib.suppress(Exception):  # the child meets the same error and tells it
+            _target(job).warm()
     if "task" not in job or (name := json.dumps(job["task"], sort_keys=True)) in _warmed:
         return
     _warmed.add(name)
@@ -52,7 +56,7 @@ def warm(job: Job) -> None:
 def run(job: Job, report: Report) -> Value:
     """Do one job; ``report`` gets each epoch's row."""
     torch.set_num_threads(job["threads"])
-    return {"rung": _rung, "profile": _profile, "final": _final}[job["kind"]](job, report)
+    return {"rung": _rung, "profile": _profile, "check": _check, "final": _final}[job["kind"]](job, report)
 
 
 def _rung(job: Job, report: Report) -> Value:
@@ -110,10 +114,15 @@ def completed(folder: Path, key: str, rung: int) -> Value | None:
 
 
 def _profile(job: Job, report: Report) -> Value:
-    device, graph = _device(job), _graph(job)
-    inputs = example_inputs(graph, device.batch)
-    limits = {name: job[name] for name in ("limit_s",) if name in job}
-    return profile(build(graph), inputs, device, **limits).to_json()
+    limits = job.get("limits") or Limits(**{name: job[name] for name in ("limit_s",) if name in job}).to_json()
+    request = {name: job.get(name) for name in ("architecture", "network", "device")}
+    return _target(job).measured({**request, "limits": limits, "modules": job.get("modules", ())})
+
+
+def _check(job: Job, report: Report) -> Value:
+    """Does the device answer at all?"""
+    _target(job).check()
+    return {}
 
 
 def _final(job: Job, report: Report) -> Value:
@@ -153,6 +162,12 @@ def _device(job: Job) -> Device:
     device = spec_from_json(job["device"])
     assert isinstance(device, Device)
     return device
+
+
+def _target(job: Job) -> Target:
+    target = spec_from_json(job["device"])
+    assert isinstance(target, Target)
+    return target
 
 
 def _check_sha256(path: Path, expected: str) -> None:

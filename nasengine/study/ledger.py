@@ -164,9 +164,9 @@ class Ledger:
             self._change(connection, row.trial, status, {}, {"status": status, "rung": row.rung})
         return True
 
-    def put_profile(self, row: ProfileRow) -> None:
+    def put_profile(self, row: ProfileRow, *, durable: bool = True) -> None:
         """Record a network's latency on a device; the first measurement of a pair stays."""
-        with self._write(durable=True) as connection:
+        with self._write(durable=durable) as connection:
             if not _has(connection, schema.profiles, graph_id=row.graph_id, device_key=row.device_key):
                 connection.execute(sa.insert(schema.profiles).values(**_values(row)))
                 _journal(connection, "profile", None, {"graph_id": row.graph_id}, _values(row))

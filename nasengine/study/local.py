@@ -3,11 +3,15 @@
 Single-threaded: every slot is a fork server (:mod:`nasengine.study.worker`) spoken to over pipes, and :meth:`poll`
 waits for whichever speaks first. One more server measures latency, alone: while it does, every training process is
 stopped, so a timed device never trains at the same time.
+
+That holds between studies too (:mod:`nasengine.hardware.lock`): while something trains, this process holds its share of
+the device, and looks at each beat whether another process waits to measure; then what trains stands still meanwhile.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import selectors
 import signal
@@ -20,20 +24,28 @@ from pathlib import Path
 from typing import Any
 
 from nasengine.errors import StudyError
+from nasengine.hardware import Device
+from nasengine.hardware.lock import Claim, DeviceLock
 
 START_S = 120.0
 STARTS = 3
+_BEAT_S = 0.5  # at most so long does another process wait for what trains here to stand still
+_STAND_S = 3600.0
 _SETTLE_S = 0.02  # kernels already queued on a GPU run out while their process stands still
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended: a value, or the reason why there is none. ``lost``: the worker died, not the job."""
+    """How a job ended: a value, or the reason why there is none. ``lost``: the worker died, not the job.
+
+    ``error`` is the class of the exception that ended it, where one did.
+    """
 
     id: str
     value: dict[str, Any] | None = None
     reason: str = ""
     lost: bool = False
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,12 +57,14 @@ class Setup:
         modules: imported before the first job, besides those that a job names.
         path: entries of ``sys.path``.
         jobs: the module whose ``run(job, report)`` does a job, and whose ``warm(job)`` prepares its server for it.
+        training: what of this machine training needs.
     """
 
     logs: Path
     modules: tuple[str, ...] = ()
     path: tuple[str, ...] = field(default_factory=lambda: tuple(os.path.abspath(p) for p in sys.path))
     jobs: str = "nasengine.study.jobs"
+    training: Claim = field(default_factory=lambda: Device().training_claim())
 
 
 class LocalExecutor:
@@ -58,6 +72,7 @@ class LocalExecutor:
 
     Raises:
         StudyError: a server does not start; with the end of its log.
+        DeviceError: another process kept the device for itself for too long.
     """
 
     def __init__(self, setup: Setup, workers: int) -> None:
@@ -67,6 +82,8 @@ class LocalExecutor:
         self._done: list[Outcome] = []
         self._slots = [self._slot(f"worker-{i}") for i in range(workers)]
         self._measuring: _Slot | None = None
+        self._turn = DeviceLock(setup.training)
+        self._stood_since: float | None = None  # what trains stands still, since another process measures
         self.epochs: dict[str, dict[str, Any]] = {}
         """The last epoch's row of each running job, for whoever shows progress."""
 
@@ -86,32 +103,50 @@ class LocalExecutor:
         return len(self._slots) - self.free
 
     def submit(self, id: str, job: dict[str, Any], *, modules: Sequence[str] = (), log: Path) -> None:
-        """Give a job to a free slot; :meth:`poll` tells how it ended."""
+        """Give a job to a free slot; :meth:`poll` tells how it ended. Waits while another process measures."""
+        self._turn.acquire(_STAND_S)
+        self._go_on()
         next(slot for slot in self._slots if slot.job is None).give(id, job, modules, log)
 
     def poll(self, timeout_s: float | None) -> list[Outcome]:
         """Jobs that ended; waits for the first message up to ``timeout_s`` (None: until one comes)."""
-        if not self._done:
-            self._listen(timeout_s)
+        deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
+        while not self._done:
+            self._share()
+            left = 0.0 if self._done else deadline - time.monotonic()
+            beat = _BEAT_S if self.busy else math.inf
+            if self._listen(_timeout(min(left, beat))) or left <= 0:
+                break
         done, self._done = self._done, []
         return done
 
     def measure(
-        self, id: str, job: dict[str, Any], *, modules: Sequence[str] = (), log: Path, limit_s: float = 120.0
+        self,
+        id: str,
+        job: dict[str, Any],
+        *,
+        modules: Sequence[str] = (),
+        log: Path,
+        limit_s: float = 120.0,
+        claim: Claim | None = None,
     ) -> Outcome:
-        """Do a job on the measuring server while nothing else computes; waits for it."""
+        """Do a job on the measuring server while nothing else computes on what it claims; waits for it.
+
+        Training here goes on beside a claim that is not of this machine. By default the claim is of this CPU.
+        """
         self.prepare_measuring()
-        slot = self._measuring
+        slot, device = self._measuring, DeviceLock(claim or Device().claim())
         assert slot is not None
         self._await_ready()
-        paused = [s for s in self._slots if s.job is not None]
         try:
-            self._pause(paused)
+            if device.claim.here:
+                self._stand()
+            device.acquire()
             slot.give(id, job, modules, log)
-            return self._await_outcome(slot, id, limit_s)
+            return self._await_outcome(slot, id, limit_s, beside=not device.claim.here)
         finally:
-            for each in paused:
-                each.send({"do": "resume"})
+            device.release()
+            self._share()
 
     def stop(self) -> list[Outcome]:
         """Kill what trains; the outcomes of jobs that were done before that reached them."""
@@ -128,6 +163,7 @@ class LocalExecutor:
             slot.hang_up()
         for slot in slots:
             slot.end()
+        self._turn.release()
         self._selector.close()
 
     # --- inside --------------------------------------------------------------------------------------------------
@@ -137,14 +173,42 @@ class LocalExecutor:
         self._selector.register(slot.fd, selectors.EVENT_READ, slot)
         return slot
 
-    def _listen(self, timeout_s: float | None) -> None:
-        for key, _ in self._selector.select(timeout_s):
+    def _share(self) -> None:
+        """Stand still if another process waits to measure; go on if none does any more."""
+        if self._turn.wanted():
+            self._stand()
+        elif self._stood_since is not None and self.busy:
+            if self._turn.try_acquire():
+                self._go_on()
+            elif time.monotonic() - self._stood_since > _STAND_S:
+                raise self._turn.late(_STAND_S)
+
+    def _stand(self) -> None:
+        """Stop what trains, and give up its share of the device."""
+        if self._stood_since is None:
+            self._pause([s for s in self._slots if s.job is not None])
+            self._stood_since = time.monotonic()
+        self._turn.release()
+
+    def _go_on(self) -> None:
+        """Let what trains go on; its share of the device is held again."""
+        if self._stood_since is not None:
+            self._stood_since = None
+            for slot in self._slots:
+                if slot.job is not None:
+                    slot.send({"do": "resume"})
+
+    def _listen(self, timeout_s: float | None) -> bool:
+        """Hear what was said; False when nothing was, in this time."""
+        events = self._selector.select(timeout_s)
+        for key, _ in events:
             slot: _Slot = key.data
             data = os.read(slot.fd, 1 << 16)
             for message in slot.split(data):
                 self._hear(slot, message)
             if not data:
                 self._replace(slot)
+        return bool(events)
 
     def _hear(self, slot: _Slot, message: dict[str, Any]) -> None:
         kind = message["is"]
@@ -159,7 +223,7 @@ class LocalExecutor:
         elif kind == "result":
             slot.value = message["value"]
         elif kind == "error":
-            slot.reason = message["reason"]
+            slot.reason, slot.error = message["reason"], str(message.get("error", ""))
         elif kind == "exit":
             self._finish(slot, _exit_reason(message))
 
@@ -168,9 +232,12 @@ class LocalExecutor:
         if slot.value is not None:
             self._done.append(Outcome(slot.job, slot.value))
         else:
-            self._done.append(Outcome(slot.job, None, slot.reason or exit_reason, lost))
+            self._done.append(Outcome(slot.job, None, slot.reason or exit_reason, lost, slot.error))
         self.epochs.pop(slot.job, None)
-        slot.job, slot.value, slot.reason = None, None, ""
+        slot.job, slot.value, slot.reason, slot.error = None, None, "", ""
+        if not self.busy:
+            self._stood_since = None
+            self._turn.release()
 
     def _replace(self, slot: _Slot) -> None:
         """A server that died: its job is lost, and another server takes its place."""
@@ -200,7 +267,7 @@ class LocalExecutor:
         if slots:
             time.sleep(_SETTLE_S)
 
-    def _await_outcome(self, slot: _Slot, id: str, limit_s: float) -> Outcome:
+    def _await_outcome(self, slot: _Slot, id: str, limit_s: float, *, beside: bool) -> Outcome:
         deadline = time.monotonic() + limit_s
         while slot.job is not None:
             left = deadline - time.monotonic()
@@ -208,7 +275,9 @@ class LocalExecutor:
                 slot.send({"do": "kill"})
                 slot.reason = f"no answer after {limit_s:g} s; it was stopped"
                 deadline += START_S
-            self._listen(max(0.0, left))
+            if beside:
+                self._share()  # a device elsewhere may turn out to be this machine, which measures under its own lock
+            self._listen(max(0.0, min(left, _BEAT_S)))
         found = next(outcome for outcome in self._done if outcome.id == id)
         self._done.remove(found)
         return found
@@ -233,7 +302,7 @@ class _Slot:
         self.log = setup.logs / f"{name}.log"
         self.job: str | None = None
         self.value: dict[str, Any] | None = None
-        self.reason = ""
+        self.reason = self.error = ""
         self.starts = 0
         self.pauses = 0  # asked for and not yet answered: counted, so that a late answer stands for no later one
         self.start()
@@ -260,7 +329,7 @@ class _Slot:
     def give(self, id: str, job: dict[str, Any], modules: Sequence[str], log: Path) -> None:
         """Hand over a job. Nothing is read meanwhile: an idle server says nothing."""
         log.parent.mkdir(parents=True, exist_ok=True)
-        self.job, self.value, self.reason = id, None, ""
+        self.job, self.value, self.reason, self.error = id, None, "", ""
         self.send({"do": "job", "id": id, "job": job, "modules": list(modules), "log": str(log)})
 
     def send(self, message: dict[str, Any]) -> None:
@@ -309,6 +378,11 @@ def _exit_reason(message: dict[str, Any]) -> str:
         hint = "; the kernel does so when memory runs out" if message["signal"] == signal.SIGKILL else ""
         return f"killed by {_named(-message['signal'])}{hint}"
     return f"the process ended with exit status {message['code']} before its job was done"
+
+
+def _timeout(seconds: float) -> float | None:
+    """As ``select`` wants it."""
+    return None if math.isinf(seconds) else max(0.0, seconds)
 
 
 def _named(code: int) -> str:

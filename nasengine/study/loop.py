@@ -14,12 +14,14 @@ from typing import Any
 
 from nasengine.errors import NasError
 from nasengine.graph import lower, screen
-from nasengine.search import LATENCY, Sampler, View
+from nasengine.search import Sampler, View
 from nasengine.space import Architecture
 from nasengine.study import gates, rows
 from nasengine.study.artifacts import folder_of
 from nasengine.study.definition import Definition
+from nasengine.study.knowing import learn
 from nasengine.study.local import LocalExecutor, Outcome
+from nasengine.study.measuring import Blame
 from nasengine.study.parts import Importable, pieces
 from nasengine.study.rows import RungRow, TrialRow
 from nasengine.study.state import State, is_waiting
@@ -76,6 +78,7 @@ class Run:
         running = (n for n, row in state.trials.items() if row.status == rows.RUNNING and row.same_as is None)
         self._ready = deque(sorted(running))
         self._beat = time.monotonic()
+        self.blame = Blame(state.device_key)
 
     def go(self) -> None:
         """Until enough candidates entered training and none is left to promote, or time is over."""
@@ -207,24 +210,20 @@ class Run:
         return row, architecture
 
     def _passes_latency(self, number: int) -> bool:
-        """Measure a network that is about to train, unless it was; False when it is over a latency budget."""
-        row = self.state.trials[number]
-        if not self.definition.measures_latency or LATENCY in row.known:
+        """Learn the latency of a network that is about to train, unless it is known, and whatever else is measured;
+        False when it is over a budget."""
+        wanted, row = self.definition.measured, self.state.trials[number]
+        if all(name in row.known for name in wanted):
             return True
-        latency_ms = self.state.latency_ms(row.graph_id)
-        if latency_ms is None:
-            outcome = measure(self, self._executor, number)
-            if outcome.value is None:
-                self._end(number, rows.FAILED, "latency", outcome.reason)
-                return False
-            self.state.measured(row.graph_id, outcome.value)
-            latency_ms = float(outcome.value["median_ms"])
-        self.state.know_latency(number, latency_ms)
-        violations, reason = gates.broken(self.definition.budgets, {LATENCY: latency_ms})
-        if violations:
-            self._end(number, rows.INFEASIBLE, "latency", reason, violations=violations)
-            return False
-        return True
+        found = learn(self, self._executor, number)
+        if found.values:
+            self.state.know(number, found.values)
+        violations, reason = gates.broken(self.definition.budgets, found.values)
+        if found.failure:
+            self._end(number, rows.FAILED, "latency", found.failure)
+        elif violations or found.refusal:
+            self._end(number, rows.INFEASIBLE, "latency", found.refusal or reason, violations=violations)
+        return not (violations or found.refusal or found.failure)
 
     # --- training ------------------------------------------------------------------------------------------------
 
@@ -234,7 +233,7 @@ class Run:
         return {
             "kind": kind,
             "architecture": architecture.to_json(),
-            "device": self.definition.device.to_json(),
+            "device": self.definition.trains_on.to_json(),
             "threads": self.limits.threads,
             "folder": str(folder_of(self._store, row.key)),
             "key": row.key,
@@ -324,15 +323,6 @@ def _count_rungs(definition: Definition) -> int:
     """All trials have the same number of rungs: where epochs are searched, there is one."""
     recipe = definition.recipe or definition.recipe_of(definition.space.smallest())
     return len(definition.rungs.rung_epochs(recipe.epochs))
-
-
-def measure(run: Run, executor: LocalExecutor, number: int) -> Outcome:
-    """Measure the latency of a trial's network; a lost measuring server is tried once more."""
-    row, job = run.state.trials[number], run.job("profile", number)
-    job = {name: job[name] for name in ("kind", "architecture", "device", "threads")}
-    id, log = f"latency of {number}", folder_of(run.state.ledger.store, row.key) / "log.txt"
-    outcome = executor.measure(id, job, modules=run.modules(number), log=log)
-    return executor.measure(id, job, modules=run.modules(number), log=log) if outcome.lost else outcome
 
 
 def _refused(row: TrialRow, gate: str, reason: str, **changes: Any) -> TrialRow:

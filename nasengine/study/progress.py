@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from nasengine.search import LATENCY, Budget, pareto
+from nasengine.search import Budget, pareto
 
 if TYPE_CHECKING:
     from nasengine.study.loop import Run
@@ -49,14 +49,17 @@ class Watch:
         """One line, as it stands."""
         self._console.print(text, markup=False)
 
-    def ranges(self, found: Mapping[str, list[float]], budgets: tuple[Budget, ...]) -> None:
-        """The least and the most of each quantity that a budget bounds, or of all when there is none."""
+    def ranges(
+        self, found: Mapping[str, list[float]], budgets: tuple[Budget, ...], how: Mapping[str, str] | None = None
+    ) -> None:
+        """The least and the most of each quantity that a budget bounds, or of all when there is none; ``how`` says of
+        those that are measured how they were found."""
         names = dict.fromkeys([b.name for b in budgets if b.name in found] or found)
         for name in names:
             low, high = found[name]
             bounds = "; ".join(f"budget {b}" for b in budgets if b.name == name)
-            few = " on the few measured" if name == LATENCY else ""
-            self.say(f"  {name}: {_short(low)} to {_short(high)}{few}" + (f"  ({bounds})" if bounds else ""))
+            said = f", {how[name]}" if how and name in how else ""
+            self.say(f"  {name}: {_short(low)} to {_short(high)}{said}" + (f"  ({bounds})" if bounds else ""))
 
     def update(self, run: Run) -> None:
         """Move the line, or, in a log, say one now and then."""

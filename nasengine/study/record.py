@@ -7,19 +7,21 @@ from dataclasses import replace
 from typing import Any
 
 from nasengine.report.record import StudyRecord
+from nasengine.study.foresight import FORMAT as PREDICTION
 from nasengine.study.ledger import Ledger
 from nasengine.study.rows import RungRow, TrialRow
 
 
 def read_record(ledger: Ledger) -> StudyRecord:
     """The whole study as plain data."""
-    trials, rungs = ledger.trials(), ledger.rungs()
+    trials, rungs, profiles = ledger.trials(), ledger.rungs(), ledger.profiles()
     by_key = rungs_by_key(rungs)
     record = StudyRecord.from_rows(
         ledger.meta(),
         trials=[_trial(row, by_key) for row in trials],
         rungs=rungs,
-        profiles=ledger.profiles(),
+        profiles=[row for row in profiles if row.profile.get("format") != PREDICTION],
+        predictions=[row for row in profiles if row.profile.get("format") == PREDICTION],
         events=ledger.events(),
         finals=ledger.finals(),
     )

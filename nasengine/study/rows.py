@@ -83,7 +83,10 @@ class RungRow:
 
 @dataclass(frozen=True)
 class ProfileRow:
-    """The latency of a network on a device: the JSON of a ``LatencyProfile``."""
+    """The latency of a network on a device: the JSON of a ``LatencyProfile``.
+
+    A prediction of it stands under ``predicted:`` and the predictor's fingerprint in place of the device's key.
+    """
 
     graph_id: str
     device_key: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nasengine.search import LATENCY, Objective, Promotion, Rung, Rungs, TrialView
+from nasengine.search import Objective, Promotion, Rung, Rungs, TrialView
 from nasengine.space import Architecture, Space
 from nasengine.study import rows
 from nasengine.study.ledger import Ledger, shared
@@ -23,13 +23,16 @@ class State:
         ledger: the record.
         space: to close decisions again.
         device_key: of the device that measures now; profiles of other devices are not used.
+        predicted_key: stands in the ledger where predictions have what profiles have as their device's key.
     """
 
-    def __init__(self, ledger: Ledger, space: Space, device_key: str) -> None:
-        self.ledger, self._space, self._device_key = ledger, space, device_key
+    def __init__(self, ledger: Ledger, space: Space, device_key: str, predicted_key: str = "") -> None:
+        self.ledger, self._space, self._device_key, self._predicted_key = ledger, space, device_key, predicted_key
         self.trials: dict[int, TrialRow] = {row.number: row for row in ledger.trials()}
         self.rungs: dict[str, list[RungRow]] = rungs_by_key(ledger.rungs())
-        self.profiles = {r.graph_id: dict(r.profile) for r in ledger.profiles() if r.device_key == device_key}
+        profiles = ledger.profiles()
+        self.profiles = {r.graph_id: dict(r.profile) for r in profiles if r.device_key == device_key}
+        self.predictions = {r.graph_id: dict(r.profile) for r in profiles if r.device_key == predicted_key}
         self._first: dict[str, int] = {}
         self._copies: dict[int, list[int]] = {}
         self._architectures: dict[int, Architecture] = {}
@@ -45,6 +48,11 @@ class State:
             self._first.setdefault(row.key, row.number)
 
     # --- reading -------------------------------------------------------------------------------------------------
+
+    @property
+    def device_key(self) -> str:
+        """Of the device that measures now."""
+        return self._device_key
 
     @property
     def next_number(self) -> int:
@@ -138,18 +146,18 @@ class State:
             self._architectures.pop(row.trial, None)
 
     def measured(self, graph_id: str, profile: Mapping[str, Any]) -> None:
-        """A network's latency on this device."""
+        """A network's profile on this device."""
         self.ledger.put_profile(ProfileRow(graph_id, self._device_key, profile))
         self.profiles[graph_id] = dict(profile)
 
-    def latency_ms(self, graph_id: str) -> float | None:
-        """The measured median of a network; None when it was not measured here."""
-        found = self.profiles.get(graph_id)
-        return None if found is None else float(found["median_ms"])
+    def predicted(self, graph_id: str, prediction: Mapping[str, Any]) -> None:
+        """What the predictor says of a network's latency."""
+        self.ledger.put_profile(ProfileRow(graph_id, self._predicted_key, prediction), durable=False)
+        self.predictions[graph_id] = dict(prediction)
 
-    def know_latency(self, number: int, latency_ms: float) -> None:
-        """Attach a measured latency to a trial."""
-        known = {**self.trials[number].known, LATENCY: latency_ms}
+    def know(self, number: int, values: Mapping[str, float]) -> None:
+        """Attach to a trial what was measured or predicted of its network."""
+        known = {**self.trials[number].known, **values}
         self.change(number, "latency", known=known)
 
     def _set(self, row: TrialRow) -> None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from nasengine.errors import StoreError
 from nasengine.report.record import StudyRecord
+from nasengine.search import LATENCY
 from nasengine.space import Architecture
+from nasengine.study.foresight import FORMAT as PREDICTION
 from nasengine.study.front import Front, column
 from nasengine.study.ledger import Ledger
 from nasengine.study.owner import is_alive
@@ -76,12 +78,15 @@ class Store:
     def status(self) -> dict[str, int]:
         """Number of trials by status, and of those how many share another's results (``duplicates``).
 
+        With a latency predictor, ``latency_predicted``, ``latency_refused_by_prediction`` and ``latency_measured`` too.
         ``interrupted`` are those whose process ended while they ran: the study's command takes them up again.
         """
         with self._ledger() as ledger:
             rows = ledger.trials()
         own = Counter(_standing(row) for row in rows if row.same_as is None)
-        return {"trials": len(rows), **dict(sorted(own.items())), "duplicates": len(rows) - own.total()}
+        counts = {"trials": len(rows), **dict(sorted(own.items())), "duplicates": len(rows) - own.total()}
+        sources = self.record().latency_shares if "predictor" in self.meta else {}
+        return counts | {f"latency_{name}": count for name, count in sources.items()}
 
     @property
     def trials(self) -> pd.DataFrame:
@@ -90,6 +95,7 @@ class Store:
 
         with self._ledger() as ledger:
             rows, rungs, units = ledger.trials(), rungs_by_key(ledger.rungs()), ledger.meta().get("units", {})
+            sources = _latency_sources(ledger)
         found = []
         for row in rows:
             done = rungs.get(row.key, []) if row.key else []
@@ -98,6 +104,7 @@ class Store:
             found.append(
                 {name: getattr(row, name) for name in names}
                 | {column(name, units): value for name, value in values.items()}
+                | (sources.get(row.graph_id, {}) if LATENCY in values else {})
                 | {"epochs": done[-1].epoch if done else 0, "elapsed_s": sum(r.elapsed_s for r in done)}
                 | {"attempt": row.attempt, "graph_id": row.graph_id, "decisions": dict(row.decisions)}
             )
@@ -106,6 +113,18 @@ class Store:
 
     def _ledger(self) -> Ledger:
         return Ledger(self.path, url=self._url, create=False, readonly=True)
+
+
+def _latency_sources(ledger: Ledger) -> dict[str, dict[str, Any]]:
+    """Graph id to where its latency comes from, and the ends of its 95 % interval; what was measured comes first."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in sorted(ledger.profiles(), key=lambda row: row.profile.get("format") != PREDICTION):
+        predicted = row.profile.get("format") == PREDICTION
+        ends = ("low_ms", "high_ms") if predicted else ("ci_low_ms", "ci_high_ms")
+        low, high = (row.profile.get(name) for name in ends)
+        source = "predicted" if predicted else "measured"
+        found[row.graph_id] = {"latency_source": source, "latency_low_ms": low, "latency_high_ms": high}
+    return found
 
 
 def _standing(row: TrialRow) -> str:

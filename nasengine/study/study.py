@@ -10,20 +10,25 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasengine.errors import BudgetError, StudyError
-from nasengine.hardware import Device
-from nasengine.search import LATENCY, Budget, Objective, Rungs, Sampler, SuccessiveHalving, make_sampler, replay
+from nasengine.errors import DeviceError, StudyError
+from nasengine.hardware import Device, Target
+from nasengine.hardware import Limits as HardwareLimits
+from nasengine.search import Budget, Objective, Rungs, Sampler, SuccessiveHalving, make_sampler, replay
 from nasengine.search.samplers import SamplerFactory
 from nasengine.space import Architecture, Space, Spec
 from nasengine.space.spec import is_open
 from nasengine.study import gates
 from nasengine.study.definition import Definition
 from nasengine.study.finals import finish
+from nasengine.study.foresight import TOLERANCE, Foresight, check_tolerance, read_predictor
 from nasengine.study.front import Front
+from nasengine.study.knowing import shares
 from nasengine.study.ledger import Ledger
-from nasengine.study.local import LocalExecutor, Outcome, Setup
+from nasengine.study.local import LocalExecutor, Setup
 from nasengine.study.lock import locked
 from nasengine.study.loop import Limits, Run
+from nasengine.study.measuring import Blame, measured
+from nasengine.study.offer import Offer, find_offer
 from nasengine.study.parts import Importable, pieces
 from nasengine.study.progress import Watch
 from nasengine.study.rows import FAILED
@@ -36,8 +41,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from optuna.samplers import BaseSampler
 
+    from nasengine.hardware.predictor import LatencyPredictor
 
-_PROBE_S = 3.0
+
+_PROBE = HardwareLimits(limit_s=3.0)
 """A member too slow to be measured in this time is left out of what the space is said to offer."""
 
 
@@ -52,9 +59,17 @@ class Study:
             before training.
         budgets: ``at_most(name, limit)`` and ``at_least(name, limit)`` on quantities known before training; no network
             that breaks one is trained.
-        device: where networks train and where their latency is measured.
+        device: where latency is measured: a :class:`Device` of this machine, a :class:`CommandDevice` or a
+            :class:`RayDevice`.
+        train_device: where networks train; by default ``device``, and this machine's CPU where that is another machine.
         sampler: ``"nsga2"``, ``"tpe"``, ``"random"``, ``"exhaustive"``, or a factory ``lambda seed: Sampler(seed)`` of
             an Optuna sampler.
+        predictor: a :class:`LatencyPredictor` of this device and space, or the path of its file: a network whose
+            predicted 95 % interval lies over a latency budget is refused unmeasured, and one whose interval lies within
+            every budget and is narrow is not measured; all others are.
+        tolerance: how narrow: the half width of that interval as a share of the predicted median.
+        deploy: the device and runtime that the exported network will run on, where every member of the front is
+            measured at the end; by default ``device``.
         rungs: how candidates are stopped early; by default one in three goes on from each of three rungs.
         store: the study's folder; the same definition and store resume.
         seed: of the search. Training is seeded by ``recipe.seed``.
@@ -81,13 +96,17 @@ class Study:
         store: str | Path,
         recipe: Recipe | None = None,
         budgets: Sequence[Budget] = (),
-        device: Device | None = None,
+        device: Target | None = None,
         sampler: str | SamplerFactory | BaseSampler | Sampler = "nsga2",
         rungs: Rungs | None = None,
         seed: int = 0,
         trials: int = 100,
         workers: int = 1,
         url: str | None = None,
+        predictor: LatencyPredictor | str | Path | None = None,
+        tolerance: float = TOLERANCE,
+        deploy: Target | None = None,
+        train_device: Device | None = None,
     ) -> None:
         _expect("space", space, Space, "Space(...)")
         _expect("task", task, Task, "a task such as tasks.Digits()")
@@ -95,19 +114,29 @@ class Study:
         rungs, device = SuccessiveHalving() if rungs is None else rungs, Device() if device is None else device
         if not hasattr(rungs, "rung_epochs"):
             raise StudyError(f"Study: rungs is SuccessiveHalving() or FullTraining(); got {rungs!r}")
-        _expect("device", device, Device, 'Device("cpu")')
+        _expect("device", device, Target, 'Device("cpu")')
+        if deploy is not None:
+            _expect("deploy", deploy, Target, 'Device("cpu")')
+        if train_device is not None:
+            _expect("train_device", train_device, Device, 'Device("cpu")')
+        bounds = _all("budgets", budgets, Budget, 'at_most("params", 500_000)')
+        trusted = check_tolerance(tolerance)
+        foresight = None if predictor is None else Foresight(read_predictor(predictor), trusted, bounds)
         self.definition = Definition(
             joined,
             task,
             fixed,
             _all("objectives", objectives, Objective, 'maximize("accuracy")'),
-            _all("budgets", budgets, Budget, 'at_most("params", 500_000)'),
+            bounds,
             device,
             rungs,
             seed,
+            deploy=deploy,
+            foresight=foresight,
+            train_device=train_device,
         )
         self.definition.check()
-        self.store = Path(store)
+        self.store, self._networks = Path(store), space
         self._sampler, self._url = sampler, url
         _check_counts(trials=trials, workers=workers)
         self._trials, self._workers = trials, workers
@@ -153,20 +182,21 @@ class Study:
         Raises:
             BudgetError: a budget that no member of the space was found to meet; nothing was trained.
             StoreError: the store cannot be written, or it holds another study.
-            DeviceError: the device is not on this machine.
+            DeviceError: a device is not on this machine, or cannot read a quantity that the study measures.
+            PredictorError: the predictor is of another device or another space.
             KeyboardInterrupt: Ctrl-C; the study stays resumable.
         """
         trials = self._trials if trials is None else trials
         workers = self._workers if workers is None else workers
         _check_counts(trials=trials, workers=workers, threads=threads)
         deadline = math.inf if timeout is None else time.monotonic() + _positive("timeout", timeout)
-        self.definition.device.check()
+        self._check_devices()
         sampler = self._fresh_sampler()
         with ExitStack() as stack:
             watch = stack.enter_context(Watch(progress))
             session = stack.enter_context(self._session(watch, min(workers, trials)))
             ledger, executor, task = session
-            state = State(ledger, self.definition.space, self.definition.device.key())
+            state = self._state(ledger)
             replay(sampler, [state.view(number) for number in state.trials])
             limits = Limits(trials, deadline, threads)
             run = Run(self.definition, state, sampler, executor, task=task, limits=limits, watch=watch.update)
@@ -178,6 +208,18 @@ class Study:
         return front
 
     # --- inside --------------------------------------------------------------------------------------------------
+
+    def _check_devices(self) -> None:
+        d = self.definition
+        for device in dict.fromkeys((d.device, d.trains_on, d.deploy)):
+            if device is not None:
+                device.check()
+        if d.foresight is not None:
+            d.foresight.predictor.check(device_key=d.device.key(), space=self._networks)
+
+    def _state(self, ledger: Ledger) -> State:
+        d = self.definition
+        return State(ledger, d.space, d.device.key(), "" if d.foresight is None else d.foresight.key)
 
     def _fresh_sampler(self) -> Sampler:
         d = self.definition
@@ -202,13 +244,18 @@ class Study:
                 ledger.note("interrupted")
                 watch.say(f"Interrupted. Nothing recorded is lost; the same command continues {self.store}.")
                 raise
+            except DeviceError as error:
+                ledger.release()
+                ledger.note("device failed", reason=str(error))
+                raise
             finally:
                 executor.close()
 
     def _setup(self) -> Setup:
         d = self.definition
         parts = [("task", d.task), ("recipe", d.recipe), *pieces(d.space)]
-        return Setup(self.store.resolve() / "logs", modules=tuple(Importable().modules(parts)))
+        modules = tuple(Importable().modules(parts))
+        return Setup(self.store.resolve() / "logs", modules=modules, training=d.trains_on.training_claim())
 
     def _ranges(self) -> gates.Ranges:
         d = self.definition
@@ -224,55 +271,40 @@ class Study:
     ) -> None:
         """Say what the space offers, refuse what cannot be met, and record what the study is."""
         d = self.definition
-        if d.measures_latency:
+        if d.measured:
             executor.prepare_measuring()
-        found = dict(recorded.get("ranges", {}))
+        found, how = dict(recorded.get("ranges", {})), recorded.get("ranges_how", {})
         if ranges is not None:
-            found = ranges.to_json()
-            if d.measures_latency:
-                found[LATENCY] = self._probe(ranges, ledger, executor)
-                gates.check_budgets([b for b in d.budgets if b.name == LATENCY], found, d.space.name, len(ranges.least))
+            offer = self._offer(ranges, ledger, executor) if d.measured else Offer()
+            found, how = {**ranges.to_json(), **offer.ranges}, offer.how
             sampler = self._sampler if isinstance(self._sampler, str) else type(self._sampler).__name__
             started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
             ledger.put_meta(
-                {**d.identity(), **d.notes(sampler), "ranges": found, "started_at": started}, kind="created"
+                {**d.identity(), **d.notes(sampler), "ranges": found, "ranges_how": how, "started_at": started},
+                kind="created",
             )
         else:
             ledger.note("resumed")
         watch.say(f"Space {d.space.name!r}: {_size(d)} members. What they can be, as far as was looked:")
-        watch.ranges(found, d.budgets)
+        watch.ranges(found, d.budgets, how)
 
-    def _probe(self, ranges: gates.Ranges, ledger: Ledger, executor: LocalExecutor) -> list[float]:
-        """Least and most latency, in milliseconds, of a few members that should be the fastest and the slowest."""
-        d = self.definition
-        state = State(ledger, d.space, d.device.key())
-        ends = [ranges.least[name] for name in ("macs", "params", "peak_activation_bytes")] + [ranges.most["macs"]]
-        members = {member.architecture.id: member.architecture for member in ends}
-        found: list[float] = []
-        for id, architecture in members.items():
-            outcome = probe(executor, d, architecture, self.store.resolve() / "logs" / "latency.log")
+    def _offer(self, ranges: gates.Ranges, ledger: Ledger, executor: LocalExecutor) -> Offer:
+        """What the space offers in the quantities that are measured."""
+        d, state = self.definition, self._state(ledger)
+        blame = Blame(state.device_key)
+        log = self.store.resolve() / "logs" / "latency.log"
+
+        def measure(architecture: Architecture) -> dict[str, Any] | str:
+            modules = Importable().modules(pieces(architecture))
+            outcome = measured(executor, "probe", d.device, architecture, modules=modules, log=log, limits=_PROBE)
             if outcome.value is not None:
-                state.measured(id, outcome.value)
-                found.append(float(outcome.value["median_ms"]))
-        if not found:
-            raise BudgetError(
-                f"latency: none of the extreme members of {d.space.name!r} could be measured ({outcome.reason}); "
-                "mend that, or drop latency from objectives and budgets"
-            )
-        return [min(found), max(found)]
+                blame.answered(d.device, outcome.value)
+                state.measured(architecture.id, outcome.value)
+            return outcome.reason if outcome.value is None else outcome.value
 
-
-def probe(executor: LocalExecutor, definition: Definition, architecture: Architecture, log: Path) -> Outcome:
-    """Measure a member before the study starts."""
-    device = definition.device.to_json()
-    job = {
-        "kind": "profile",
-        "architecture": architecture.to_json(),
-        "device": device,
-        "threads": 1,
-        "limit_s": _PROBE_S,
-    }
-    return executor.measure("probe", job, modules=Importable().modules(pieces(architecture)), log=log)
+        return find_offer(
+            d.space, d.budgets, d.measured, ranges=ranges, measure=measure, foresight=d.foresight, seed=d.seed
+        )
 
 
 def _joined(space: Space, recipe: Recipe | None) -> tuple[Space, Recipe | None]:
@@ -324,6 +356,7 @@ def _ending(run: Run, front: Front, troubles: list[str]) -> list[str]:
         f"{state.entered} candidates entered training, {state.next_number - state.entered} were refused or known; "
         f"the front holds {len(front)} network{'' if len(front) == 1 else 's'}."
     )
+    lines += shares(run)
     failed = [row for row in state.trials.values() if row.status == FAILED]
     if failed:
         lines.append(f"{len(failed)} failed; the last one, trial {failed[-1].number}: {failed[-1].reason}")

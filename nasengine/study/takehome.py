@@ -70,7 +70,8 @@ def _origin(member: Member) -> dict[str, Any]:
 
 def _latency(member: Member) -> dict[str, Any]:
     measured = {"during the search": member.profile, "when the search was over": member.final_profile}
-    return {when: profile.to_json() for when, profile in measured.items() if profile is not None}
+    predicted = {} if member.prediction is None else {"as predicted": dict(member.prediction)}
+    return predicted | {when: profile.to_json() for when, profile in measured.items() if profile is not None}
 
 
 def _card(member: Member, graph: Graph, exported: Exported) -> str:
