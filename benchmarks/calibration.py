@@ -25,8 +25,8 @@ from typing import Any
 from scipy.stats import spearmanr
 
 from nasengine import Device
-from nasengine.hardware.calibrate import Step, calibrate
-from nasengine.hardware.profiles import HELD, Profiles
+from nasengine.hardware.predictor.calibration import Step, calibrate
+from nasengine.hardware.predictor.profiles import HELD, Profiles
 from nasengine.study.files import find_space
 
 FAMILIES = ("proxyless:small", "nb201", "transformer:encoder_small", "rnn:small")

@@ -47,8 +47,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     import torch
 
     from nasengine.errors import NasError
-    from nasengine.hardware.processes import in_process
     from nasengine.hardware.runtimes import runtime_of
+    from nasengine.hardware.timing.processes import in_process
     from nasengine.space.spec import spec_from_json
 
     graph = Architecture.from_json(request["architecture"]).graph().simplify()

@@ -13,8 +13,8 @@ from nasengine import Device, Image, Space, choice
 from nasengine.blocks import Conv, Flatten, GlobalPool, Linear, ReLU, Sequential
 from nasengine.errors import PredictorError
 from nasengine.hardware import Limits
-from nasengine.hardware.calibrate import Step, calibrate
 from nasengine.hardware.predictor import LatencyPredictor
+from nasengine.hardware.predictor.calibration import Step, calibrate
 
 QUICK = Limits(ci=0.2, limit_s=1.0, warmup_limit_s=0.2, retries=0)
 WIDTHS = (4, 8, 16, 32, 64, 128)
@@ -38,7 +38,7 @@ def run(out: Path, *, wide: float = math.inf, **changes: Any) -> Any:
     """However busy the machine is, nothing is measured a second time, unless ``wide`` says so."""
     settings: dict[str, Any] = {"samples": 8, "held_out": 3, "limits": QUICK} | changes
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nasengine.hardware.calibrate.WIDE", wide)
+        patch.setattr("nasengine.hardware.predictor.calibration.WIDE", wide)
         return calibrate(settings.pop("space", None) or dense(), settings.pop("device", None), out=out, **settings)
 
 

@@ -20,9 +20,9 @@ from nasengine.blocks import ConvNormAct, GlobalPool, Linear, Sequential
 from nasengine.errors import DeviceError, UnsupportedError
 from nasengine.graph import Image
 from nasengine.hardware import CommandDevice, LatencyProfile, Limits
-from nasengine.hardware.answer import read_answer
-from nasengine.hardware.lock import Claim
-from nasengine.hardware.running import KEPT_BYTES, run
+from nasengine.hardware.devices.answer import read_answer
+from nasengine.hardware.devices.lock import Claim
+from nasengine.hardware.devices.running import KEPT_BYTES, run
 from nasengine.space import Architecture, Space
 from nasengine.space.spec import spec_from_json
 
@@ -331,7 +331,7 @@ def test_output_that_another_process_keeps_open_is_not_waited_for() -> None:
 def test_a_command_ends_when_who_started_it_is_killed(tmp_path: Path) -> None:
     file = tmp_path / "pid"
     inner = f"import os, time; open({str(file)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
-    code = f"from nasengine.hardware.running import run; run([{sys.executable!r}, '-c', {inner!r}], 600.0)"
+    code = f"from nasengine.hardware.devices.running import run; run([{sys.executable!r}, '-c', {inner!r}], 600.0)"
     with subprocess.Popen([sys.executable, "-c", code]) as process:
         deadline = time.monotonic() + 60
         while not (file.is_file() and file.read_text()) and time.monotonic() < deadline:

@@ -14,7 +14,7 @@ import torch
 
 from nasengine.errors import DeviceError
 from nasengine.hardware import Device, Target
-from nasengine.hardware.device import usable_cores
+from nasengine.hardware.devices.device import usable_cores
 from nasengine.space.spec import spec_from_json
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU on this machine")

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from nasengine.errors import DeviceError
 from nasengine.hardware import Limits
-from nasengine.hardware.intervals import passes_interval, percentile, widened
-from nasengine.hardware.sampling import Rest, timed, warm_up
-from nasengine.hardware.selection import (
+from nasengine.hardware.timing.intervals import passes_interval, percentile, widened
+from nasengine.hardware.timing.sampling import Rest, timed, warm_up
+from nasengine.hardware.timing.selection import (
     Outcome,
     PassFigures,
     figures_of,

@@ -21,7 +21,7 @@ from nasengine.blocks import Flatten, Linear, Sequential
 from nasengine.errors import DeviceError
 from nasengine.graph import Image
 from nasengine.hardware import Device, LatencyProfile, Limits
-from nasengine.hardware.lock import FOLDER_VARIABLE, Claim, DeviceLock, held
+from nasengine.hardware.devices.lock import FOLDER_VARIABLE, Claim, DeviceLock, held
 from nasengine.space import Space
 from nasengine.study.local import LocalExecutor, Outcome
 
@@ -51,7 +51,7 @@ APART = {
 }
 SCRIPT = """
 import sys, time
-from nasengine.hardware.lock import Claim, DeviceLock
+from nasengine.hardware.devices.lock import Claim, DeviceLock
 lock = DeviceLock({claim!r})
 lock.acquire(60.0)
 print("held", flush=True)
@@ -147,7 +147,7 @@ def test_a_killed_holder_holds_nothing_though_its_children_live() -> None:
 
 CROWD = """
 import random, sys, time
-from nasengine.hardware.lock import Claim, DeviceLock
+from nasengine.hardware.devices.lock import Claim, DeviceLock
 rng, claims = random.Random(int(sys.argv[1])), {claims!r}
 for _ in range(12):
     lock = DeviceLock(rng.choice(claims))

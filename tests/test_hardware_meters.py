@@ -18,12 +18,12 @@ import torch
 
 from nasengine.errors import DeviceError, NasError, UnsupportedError
 from nasengine.hardware import Device
-from nasengine.hardware.load import Ticks, best_cores, load_average, quiet_cores, ticks
-from nasengine.hardware.meters import Meters, Readings, cpu_peak_bytes, rapl
-from nasengine.hardware.nvml import Nvml
-from nasengine.hardware.processes import in_process
-from nasengine.hardware.reference import reference_kernel
-from nasengine.hardware.settle import first_in_line, waiting
+from nasengine.hardware.timing.load import Ticks, best_cores, load_average, quiet_cores, ticks
+from nasengine.hardware.timing.meters import Meters, Readings, cpu_peak_bytes, rapl
+from nasengine.hardware.timing.nvml import Nvml
+from nasengine.hardware.timing.processes import in_process
+from nasengine.hardware.timing.reference import reference_kernel
+from nasengine.hardware.timing.settle import first_in_line, waiting
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernel of Linux says so")
 compiler = shutil.which("cc")

@@ -23,9 +23,9 @@ from hardware_blocks import CPU, QUICK, DeedBlock, WideBlock, WitnessBlock, netw
 from nasengine import Features, Image, Space, choice
 from nasengine.blocks import ConvNormAct, Linear, Sequential
 from nasengine.hardware import Device, LatencyProfile, Profiler, profile
-from nasengine.hardware.device import usable_cores
-from nasengine.hardware.passes import BUSY
-from nasengine.hardware.selection import MOVED
+from nasengine.hardware.devices.device import usable_cores
+from nasengine.hardware.timing.passes import BUSY
+from nasengine.hardware.timing.selection import MOVED
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU on this machine")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernel of Linux says so")

@@ -22,7 +22,7 @@ from nasengine.blocks import Flatten, Linear, Sequential
 from nasengine.errors import DeviceError, UnsupportedError
 from nasengine.graph import Image
 from nasengine.hardware import Device, LatencyProfile, Limits, RayDevice
-from nasengine.hardware.lock import Claim
+from nasengine.hardware.devices.lock import Claim
 from nasengine.search import minimize
 from nasengine.space import Architecture, Space
 from nasengine.space.spec import spec_from_json

@@ -19,9 +19,9 @@ from hardware_blocks import CPU, QUICK, DeedBlock, network, quick, sleeper
 from nasengine import Architecture
 from nasengine.errors import DeviceError, UnsupportedError
 from nasengine.hardware import Device, Profiler, profile
-from nasengine.hardware.command import CommandDevice
-from nasengine.hardware.passes import measure
-from nasengine.hardware.server import Server
+from nasengine.hardware.devices.command import CommandDevice
+from nasengine.hardware.timing.passes import measure
+from nasengine.hardware.timing.server import Server
 
 
 @pytest.fixture(scope="module")

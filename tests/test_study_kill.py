@@ -110,6 +110,7 @@ def test_killed_twice(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.representative
+@pytest.mark.timeout(900)
 def test_killed_at_ten_random_moments(tmp_path: Path) -> None:
     kill_and_resume(tmp_path / "killed", "nsga2", 10, seed=int.from_bytes(os.urandom(2)))
     rungs = SuccessiveHalving(min_epochs=1)

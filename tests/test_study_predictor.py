@@ -13,8 +13,8 @@ from nasengine import Device, Image, Space, choice
 from nasengine.blocks import Conv, Flatten, GlobalPool, Linear, ReLU, Sequential
 from nasengine.errors import BudgetError, PredictorError, StoreError, StudyError
 from nasengine.hardware import Limits
-from nasengine.hardware.calibrate import calibrate
 from nasengine.hardware.predictor import LatencyPredictor
+from nasengine.hardware.predictor.calibration import calibrate
 from nasengine.report.html import report_html
 from nasengine.search import at_least, at_most, maximize, minimize
 from nasengine.study import Front, Ledger, Study, open_store

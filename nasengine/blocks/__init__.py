@@ -1,6 +1,6 @@
 """The vocabulary of networks: primitives that compute, and composites wired from them. Importing it loads no torch."""
 
-from nasengine.blocks.activation import (
+from nasengine.blocks.basic.activation import (
     ELU,
     GELU,
     Hardsigmoid,
@@ -15,27 +15,52 @@ from nasengine.blocks.activation import (
     Softmax,
     Tanh,
 )
-from nasengine.blocks.attention import Attention, DotProduct
-from nasengine.blocks.autoencoder import Autoencoder, ConvDecoder, VariationalAutoencoder
-from nasengine.blocks.backbone import ResNetBackbone
-from nasengine.blocks.bias import Bias
-from nasengine.blocks.border_pad import BorderPad
-from nasengine.blocks.cell import Cell, Zero
-from nasengine.blocks.cell_network import CellNetwork, PairCell
-from nasengine.blocks.cell_operations import ActConvNorm, FactorizedReduce, Pad, SeparableStack, SkipConnect
+from nasengine.blocks.basic.bias import Bias
+from nasengine.blocks.basic.border_pad import BorderPad
+from nasengine.blocks.basic.conv import Conv, ConvTranspose
+from nasengine.blocks.basic.embedding import Embedding, Lookup, Project, TiedEmbedding
+from nasengine.blocks.basic.equalised import EqualisedConv, EqualisedLinear
+from nasengine.blocks.basic.frozen import FrozenBatchNorm
+from nasengine.blocks.basic.linear import Linear
+from nasengine.blocks.basic.local_response import LocalResponseNorm
+from nasengine.blocks.basic.merge import Add, Concat, Flatten, Multiply
+from nasengine.blocks.basic.mlp import MLP
+from nasengine.blocks.basic.noise import GaussianNoise, NoiseInput, Reparameterise
+from nasengine.blocks.basic.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
+from nasengine.blocks.basic.pool import AdaptivePool, AvgPool, GlobalPool, MaxPool
+from nasengine.blocks.basic.regularise import Dropout, DropPath
+from nasengine.blocks.basic.scale import Scale, Shift
+from nasengine.blocks.basic.shape import Patchify, Permute, Reshape, ToImage, ToSequence, Upsample
+from nasengine.blocks.basic.unpool import Crop, MaxUnpool
+from nasengine.blocks.cells.cell import Cell, Zero
+from nasengine.blocks.cells.cell_network import CellNetwork, PairCell
+from nasengine.blocks.cells.cell_operations import ActConvNorm, FactorizedReduce, Pad, SeparableStack, SkipConnect
+from nasengine.blocks.cells.skip_network import SkipNetwork
 from nasengine.blocks.compose import Branches, Identity, Residual, Sequential
 from nasengine.blocks.conditional import EarlyExits, Skippable, Step
-from nasengine.blocks.contrast import TakeHighest, Temperature, TwoTowers, UnitNorm
-from nasengine.blocks.conv import Conv, ConvTranspose
-from nasengine.blocks.convnet import BasicBlock, Bottleneck, ConvNorm, ConvNormAct, SeparableConv
-from nasengine.blocks.convnext import ConvNeXtBlock, GlobalResponseNorm, LayerScale
+from nasengine.blocks.convnets.convnet import BasicBlock, Bottleneck, ConvNorm, ConvNormAct, SeparableConv
+from nasengine.blocks.convnets.convnext import ConvNeXtBlock, GlobalResponseNorm, LayerScale
+from nasengine.blocks.convnets.dense import DenseBlock, DenseLayer, DenseTransition, NormActConv
+from nasengine.blocks.convnets.fbnet import ChannelShuffle, FBNetBlock
+from nasengine.blocks.convnets.inception import (
+    AuxiliaryHeads,
+    InceptionExpanded,
+    InceptionFactorised,
+    InceptionModule,
+    InceptionReduction,
+    InceptionStacked,
+)
+from nasengine.blocks.convnets.mobile import InvertedResidual, SqueezeExcite, divisible
+from nasengine.blocks.convnets.resampled import ResampledResidual
+from nasengine.blocks.convnets.residual import Highway, HighwayGate, PreActBasic, PreActBottleneck
+from nasengine.blocks.convnets.shortcut import Shortcut
+from nasengine.blocks.convnets.stage import CompoundScaling, InvertedStage, Multipliers, ScaledImage, Stage, Stages
+from nasengine.blocks.convnets.xception import XceptionModule
 from nasengine.blocks.custom import block_from_module
-from nasengine.blocks.denoising_unet import DenoisingLevel, DenoisingUNet
-from nasengine.blocks.dense import DenseBlock, DenseLayer, DenseTransition, NormActConv
-from nasengine.blocks.detection import AnchorHead, RetinaNet
-from nasengine.blocks.detr import DETR, SinePositions
-from nasengine.blocks.diffusion import Condition, ImageAttention, TimeEmbedding, TimeResidual, TimeWaves
-from nasengine.blocks.dit import (
+from nasengine.blocks.generative.autoencoder import Autoencoder, ConvDecoder, VariationalAutoencoder
+from nasengine.blocks.generative.denoising_unet import DenoisingLevel, DenoisingUNet
+from nasengine.blocks.generative.diffusion import Condition, ImageAttention, TimeEmbedding, TimeResidual, TimeWaves
+from nasengine.blocks.generative.dit import (
     AdaptiveLayer,
     AdaptiveNorm,
     AdaptiveSublayer,
@@ -44,41 +69,19 @@ from nasengine.blocks.dit import (
     Unpatchify,
     ZeroLinear,
 )
-from nasengine.blocks.embedding import Embedding, Lookup, Project, TiedEmbedding
-from nasengine.blocks.encoder_decoder import SegNet, UNet
-from nasengine.blocks.equalised import EqualisedConv, EqualisedLinear
-from nasengine.blocks.experts import BalanceLoss, Experts, MixtureOfExperts
-from nasengine.blocks.fbnet import ChannelShuffle, FBNetBlock
-from nasengine.blocks.forecast import PatchTST, SeriesNorm, SeriesPatches, SeriesRestore
-from nasengine.blocks.frames import ConvLSTM, EncodingForecasting, FramePatches, FramePixels, OnVolume
-from nasengine.blocks.frozen import FrozenBatchNorm
-from nasengine.blocks.graph import EdgeAttention, GraphPool, NeighbourLSTM, Propagate, SelfWeight
-from nasengine.blocks.graph_network import GraphLayer, GraphNetwork, GraphTransformer
-from nasengine.blocks.inception import (
-    AuxiliaryHeads,
-    InceptionExpanded,
-    InceptionFactorised,
-    InceptionModule,
-    InceptionReduction,
-    InceptionStacked,
+from nasengine.blocks.generative.style import (
+    AdaIN,
+    ChannelStatistics,
+    LearnedConstant,
+    Modulate,
+    ModulatedConv,
+    StyleTransfer,
 )
-from nasengine.blocks.language import EncoderDecoder, LanguageModel, Stack, TextEncoder
-from nasengine.blocks.latents import Latents
-from nasengine.blocks.linear import Linear
-from nasengine.blocks.local_response import LocalResponseNorm
-from nasengine.blocks.masked import KeepTokens, MaskedAutoencoder, RestoreTokens
-from nasengine.blocks.matching import AttentiveLSTM, Match, MatchingNetwork
-from nasengine.blocks.memory import DifferentiableComputer, TuringMachine
-from nasengine.blocks.merge import Add, Concat, Flatten, Multiply
-from nasengine.blocks.message_passing import ARMA, GAT, GCN, GIN, Cheb, GraphConv, GraphSAGE
-from nasengine.blocks.mixer import MixerLayer, TokenMixing
-from nasengine.blocks.mlp import MLP
-from nasengine.blocks.mobile import InvertedResidual, SqueezeExcite, divisible
-from nasengine.blocks.modular import Combine, Describe, Find, Measure, Transform
-from nasengine.blocks.noise import GaussianNoise, NoiseInput, Reparameterise
-from nasengine.blocks.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
-from nasengine.blocks.perceiver import CrossLayer, JoinModalities, PerceiverDecoder, PerceiverEncoder
-from nasengine.blocks.points import (
+from nasengine.blocks.generative.style_generator import MappingNetwork, StyleGenerator, StyleLayer
+from nasengine.blocks.graphs.exchange import EdgeAttention, GraphPool, NeighbourLSTM, Propagate, SelfWeight
+from nasengine.blocks.graphs.graph_network import GraphLayer, GraphNetwork, GraphTransformer
+from nasengine.blocks.graphs.message_passing import ARMA, GAT, GCN, GIN, Cheb, GraphConv, GraphSAGE
+from nasengine.blocks.graphs.points import (
     BallGroup,
     FarthestPoints,
     GlobalAbstraction,
@@ -87,26 +90,25 @@ from nasengine.blocks.points import (
     PointNet2,
     SetAbstraction,
 )
-from nasengine.blocks.pool import AdaptivePool, AvgPool, GlobalPool, MaxPool
-from nasengine.blocks.position import Alibi, LearnedPositions, RelativeBias, Rotary, SinusoidalPositions
-from nasengine.blocks.pyramid import FeaturePyramid
-from nasengine.blocks.recurrent import Recurrent
-from nasengine.blocks.regularise import Dropout, DropPath
-from nasengine.blocks.resampled import ResampledResidual
-from nasengine.blocks.residual import Highway, HighwayGate, PreActBasic, PreActBottleneck
-from nasengine.blocks.scale import Scale, Shift
-from nasengine.blocks.score_attention import AttentionDecoder, ScoreAttention
-from nasengine.blocks.segformer import MixFeedForward, MixStage, ReducedAttention, SegFormer
-from nasengine.blocks.segmentation import ASPP, FCNHead, PyramidHead, Segmenter
-from nasengine.blocks.seq2seq import BahdanauDecoder, LuongDecoder, Maxout, MaxoutReadout, PlainDecoder, Seq2Seq
-from nasengine.blocks.sets import AddToAll, EquivariantLayer
-from nasengine.blocks.shape import Patchify, Permute, Reshape, ToImage, ToSequence, Upsample
-from nasengine.blocks.shortcut import Shortcut
-from nasengine.blocks.skip_network import SkipNetwork
-from nasengine.blocks.skip_unet import SkipUNet
-from nasengine.blocks.sparse_attention import BlockSparse, GlobalWindow, LinearAttention, SlidingWindow
-from nasengine.blocks.speech import LogMel, Transcriber
-from nasengine.blocks.spiking import (
+from nasengine.blocks.graphs.sets import AddToAll, EquivariantLayer
+from nasengine.blocks.graphs.structure import DegreeEncoding, HopBias
+from nasengine.blocks.matching import AttentiveLSTM, Match, MatchingNetwork
+from nasengine.blocks.modular import Combine, Describe, Find, Measure, Transform
+from nasengine.blocks.sequences.forecast import PatchTST, SeriesNorm, SeriesPatches, SeriesRestore
+from nasengine.blocks.sequences.frames import ConvLSTM, EncodingForecasting, FramePatches, FramePixels, OnVolume
+from nasengine.blocks.sequences.memory import DifferentiableComputer, TuringMachine
+from nasengine.blocks.sequences.recurrent import Recurrent
+from nasengine.blocks.sequences.score_attention import AttentionDecoder, ScoreAttention
+from nasengine.blocks.sequences.seq2seq import (
+    BahdanauDecoder,
+    LuongDecoder,
+    Maxout,
+    MaxoutReadout,
+    PlainDecoder,
+    Seq2Seq,
+)
+from nasengine.blocks.sequences.speech import LogMel, Transcriber
+from nasengine.blocks.sequences.spiking import (
     LIF,
     DirectEncoding,
     FlattenSlices,
@@ -115,11 +117,8 @@ from nasengine.blocks.spiking import (
     RateEncoding,
     VoteReadout,
 )
-from nasengine.blocks.ssm import S4D, DiagonalStateSpace, Mamba, SelectiveScan
-from nasengine.blocks.stage import CompoundScaling, InvertedStage, Multipliers, ScaledImage, Stage, Stages
-from nasengine.blocks.structure import DegreeEncoding, HopBias
-from nasengine.blocks.style import AdaIN, ChannelStatistics, LearnedConstant, Modulate, ModulatedConv, StyleTransfer
-from nasengine.blocks.style_generator import MappingNetwork, StyleGenerator, StyleLayer
+from nasengine.blocks.sequences.ssm import S4D, DiagonalStateSpace, Mamba, SelectiveScan
+from nasengine.blocks.sequences.temporal import CausalConv, TemporalBlock, TemporalNet
 from nasengine.blocks.tables import (
     DLRM,
     CategoryTokens,
@@ -130,12 +129,27 @@ from nasengine.blocks.tables import (
     PairwiseDots,
     SumFeatures,
 )
-from nasengine.blocks.temporal import CausalConv, TemporalBlock, TemporalNet
-from nasengine.blocks.tokens import JoinTokens, PrependTokens, Span, Take
-from nasengine.blocks.transformer import FeedForward, Sublayer, TransformerLayer
-from nasengine.blocks.unpool import Crop, MaxUnpool
-from nasengine.blocks.vision import SpaceToDepth, SwinStage, VisionTransformer, WindowDotProduct
-from nasengine.blocks.xception import XceptionModule
+from nasengine.blocks.transformers.attention import Attention, DotProduct
+from nasengine.blocks.transformers.contrast import TakeHighest, Temperature, TwoTowers, UnitNorm
+from nasengine.blocks.transformers.experts import BalanceLoss, Experts, MixtureOfExperts
+from nasengine.blocks.transformers.language import EncoderDecoder, LanguageModel, Stack, TextEncoder
+from nasengine.blocks.transformers.latents import Latents
+from nasengine.blocks.transformers.masked import KeepTokens, MaskedAutoencoder, RestoreTokens
+from nasengine.blocks.transformers.mixer import MixerLayer, TokenMixing
+from nasengine.blocks.transformers.patches import SpaceToDepth, SwinStage, VisionTransformer, WindowDotProduct
+from nasengine.blocks.transformers.perceiver import CrossLayer, JoinModalities, PerceiverDecoder, PerceiverEncoder
+from nasengine.blocks.transformers.position import Alibi, LearnedPositions, RelativeBias, Rotary, SinusoidalPositions
+from nasengine.blocks.transformers.sparse_attention import BlockSparse, GlobalWindow, LinearAttention, SlidingWindow
+from nasengine.blocks.transformers.tokens import JoinTokens, PrependTokens, Span, Take
+from nasengine.blocks.transformers.transformer import FeedForward, Sublayer, TransformerLayer
+from nasengine.blocks.vision.backbone import ResNetBackbone
+from nasengine.blocks.vision.detection import AnchorHead, RetinaNet
+from nasengine.blocks.vision.detr import DETR, SinePositions
+from nasengine.blocks.vision.pyramid import FeaturePyramid
+from nasengine.blocks.vision.segformer import MixFeedForward, MixStage, ReducedAttention, SegFormer
+from nasengine.blocks.vision.segmentation import ASPP, FCNHead, PyramidHead, Segmenter
+from nasengine.blocks.vision.skip_unet import SkipUNet
+from nasengine.blocks.vision.unet import SegNet, UNet
 from nasengine.graph.zeros import Zeros
 
 __all__ = [

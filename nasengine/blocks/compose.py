@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from nasengine.blocks.conv import Conv
-from nasengine.blocks.linear import Linear
-from nasengine.blocks.merge import Add, Concat, Multiply
+from nasengine.blocks.basic.conv import Conv
+from nasengine.blocks.basic.linear import Linear
+from nasengine.blocks.basic.merge import Add, Concat, Multiply
+from nasengine.blocks.basic.norm import BatchNorm
 from nasengine.blocks.names import check_names, named_parts
-from nasengine.blocks.norm import BatchNorm
 from nasengine.errors import ShapeError, SpaceError
 from nasengine.graph.tensor import TensorType
 from nasengine.graph.vocabulary import Block, Composite, block

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from nasengine.blocks.basic.conv import Conv
+from nasengine.blocks.basic.linear import Linear, numbers
+from nasengine.blocks.basic.merge import Add, Multiply
+from nasengine.blocks.basic.pool import GlobalPool
+from nasengine.blocks.basic.scale import Scale, Shift
 from nasengine.blocks.compose import Identity
-from nasengine.blocks.conv import Conv
-from nasengine.blocks.linear import Linear, numbers
-from nasengine.blocks.merge import Add, Multiply
-from nasengine.blocks.pool import GlobalPool
-from nasengine.blocks.scale import Scale, Shift
 from nasengine.errors import ShapeError
 from nasengine.graph.tensor import TensorType
 from nasengine.graph.vocabulary import Block, Call, Composite, Primitive, block, module

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from nasengine.blocks.basic.merge import Add
+from nasengine.blocks.basic.shape import Permute
 from nasengine.blocks.compose import Identity
-from nasengine.blocks.merge import Add
-from nasengine.blocks.recurrent import Recurrent, vectors
-from nasengine.blocks.shape import Permute
-from nasengine.blocks.tokens import Span
+from nasengine.blocks.sequences.recurrent import Recurrent, vectors
+from nasengine.blocks.transformers.tokens import Span
 from nasengine.errors import ShapeError, SpaceError
 from nasengine.graph.tensor import TensorType
 from nasengine.graph.vocabulary import Axis, Block, Call, Composite, Parameter, Primitive, block, module

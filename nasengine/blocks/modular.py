@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from math import prod
 
-from nasengine.blocks.activation import ReLU
+from nasengine.blocks.basic.activation import ReLU
+from nasengine.blocks.basic.conv import Conv
+from nasengine.blocks.basic.linear import Linear
+from nasengine.blocks.basic.merge import Concat, Flatten, Multiply
+from nasengine.blocks.basic.mlp import MLP
+from nasengine.blocks.basic.pool import GlobalPool
+from nasengine.blocks.basic.shape import Reshape
 from nasengine.blocks.compose import Identity
-from nasengine.blocks.conv import Conv
-from nasengine.blocks.linear import Linear
-from nasengine.blocks.merge import Concat, Flatten, Multiply
-from nasengine.blocks.mlp import MLP
-from nasengine.blocks.pool import GlobalPool
-from nasengine.blocks.shape import Reshape
 from nasengine.errors import ShapeError, SpaceError
 from nasengine.graph.vocabulary import Block, Composite, block
 from nasengine.graph.wiring import Value, Wiring

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from nasengine.blocks.activation import ReLU
-from nasengine.blocks.linear import Linear, numbers
-from nasengine.blocks.merge import Add, Concat, Flatten
-from nasengine.blocks.mlp import MLP
-from nasengine.blocks.norm import LayerNorm
-from nasengine.blocks.position import sequence
-from nasengine.blocks.shape import Reshape
-from nasengine.blocks.tokens import JoinTokens, PrependTokens, Take
+from nasengine.blocks.basic.activation import ReLU
+from nasengine.blocks.basic.linear import Linear, numbers
+from nasengine.blocks.basic.merge import Add, Concat, Flatten
+from nasengine.blocks.basic.mlp import MLP
+from nasengine.blocks.basic.norm import LayerNorm
+from nasengine.blocks.basic.shape import Reshape
+from nasengine.blocks.transformers.position import sequence
+from nasengine.blocks.transformers.tokens import JoinTokens, PrependTokens, Take
 from nasengine.errors import ShapeError, SpaceError
 from nasengine.graph.tensor import TensorType
 from nasengine.graph.vocabulary import Axis, Block, Call, Composite, Parameter, Primitive, block, function, module

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
-    from nasengine.hardware.calibrate import Calibration, Step
+    from nasengine.hardware.predictor.calibration import Calibration, Step
 
 console = Console()
 
@@ -41,7 +41,7 @@ def calibrate(
     The same command goes on where it was interrupted; what is measured is kept beside the predictor's file.
     """
     from nasengine.hardware import Device
-    from nasengine.hardware.calibrate import calibrate as run
+    from nasengine.hardware.predictor.calibration import calibrate as run
     from nasengine.study.files import find_space, import_modules
     from nasengine.study.parts import Importable, pieces
 

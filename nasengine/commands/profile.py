@@ -98,7 +98,7 @@ def _measured(architecture: Architecture, place: Device, network: str | None, mo
 def _broken_down(architecture: Architecture, network: str | None, place: Device, depth: int | None) -> Breakdown:
     from nasengine.graph import lower
     from nasengine.hardware.breakdown import breakdown
-    from nasengine.hardware.lock import held
+    from nasengine.hardware.devices.lock import held
 
     with _saying("timing each operation"), held(place.claim()):
         found = breakdown(lower(architecture, network).simplify(), place)

@@ -9,16 +9,16 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from nasengine.hardware.command import CommandDevice
-from nasengine.hardware.device import DTYPES, RUNTIMES, Device
+from nasengine.hardware.devices.command import CommandDevice
+from nasengine.hardware.devices.device import DTYPES, RUNTIMES, Device
+from nasengine.hardware.devices.remote import RayDevice
+from nasengine.hardware.devices.target import Target
 from nasengine.hardware.latency import LatencyProfile
 from nasengine.hardware.limits import Limits
-from nasengine.hardware.remote import RayDevice
-from nasengine.hardware.target import Target
 
 if TYPE_CHECKING:
-    from nasengine.hardware.calibrate import calibrate
     from nasengine.hardware.predictor import LatencyPredictor
+    from nasengine.hardware.predictor.calibration import calibrate
     from nasengine.hardware.profiler import Profiler, profile
 
 __all__ = [
@@ -27,7 +27,12 @@ __all__ = [
 ]  # fmt: skip
 
 
-_HOMES = {"profile": "profiler", "Profiler": "profiler", "LatencyPredictor": "predictor", "calibrate": "calibrate"}
+_HOMES = {
+    "profile": "profiler",
+    "Profiler": "profiler",
+    "LatencyPredictor": "predictor",
+    "calibrate": "predictor.calibration",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -19,7 +19,7 @@ from nasengine.graph import Graph
 from nasengine.graph.flat import Node
 from nasengine.graph.module import build, example_inputs
 from nasengine.hardware.counters import Count, by_fvcore, by_torch
-from nasengine.hardware.device import Device
+from nasengine.hardware.devices.device import Device
 from nasengine.hardware.runtimes.placed import place
 from nasengine.hardware.runtimes.refusal import named
 from nasengine.hardware.stepping import call_of, steps_of, store, timed

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nasengine.errors import DeviceError, UnsupportedError
-from nasengine.hardware.device import RUNTIMES, Device
+from nasengine.hardware.devices.device import RUNTIMES, Device
 from nasengine.hardware.latency import LatencyProfile
 from nasengine.hardware.limits import Limits
 from nasengine.hardware.profiler import Profiler

@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasengine.errors import DeviceError
-from nasengine.hardware.device import Device
+from nasengine.hardware.devices.device import Device
+from nasengine.hardware.devices.lock import held
+from nasengine.hardware.devices.target import Target
 from nasengine.hardware.latency import LatencyProfile
 from nasengine.hardware.limits import Limits
-from nasengine.hardware.lock import held
-from nasengine.hardware.processes import raise_failure
-from nasengine.hardware.target import Target
+from nasengine.hardware.timing.processes import raise_failure
 from nasengine.space.spec import Spec
 
 if TYPE_CHECKING:
@@ -67,8 +67,9 @@ def profile(
 class Profiler:
     """A warm server for many profiles: `with Profiler() as profiler: profiler.profile(architecture)`.
 
-    The server (:mod:`nasengine.hardware.server`) is a program of its own, started at the first profile, so this works
-    in a notebook, beside threads, and where CUDA is in use. One profile is made at a time; threads wait for each other.
+    The server (:mod:`nasengine.hardware.timing.server`) is a program of its own, started at the first profile, so this
+    works in a notebook, beside threads, and where CUDA is in use. One profile is made at a time; threads wait for each
+    other.
     """
 
     def __init__(self) -> None:
@@ -133,7 +134,7 @@ class _Server:
     def __init__(self) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the server ends
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "nasengine.hardware.server", str(os.getpid())],
+            [sys.executable, "-P", "-m", "nasengine.hardware.timing.server", str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from nasengine.graph import Graph
 from nasengine.graph.flat import Node
 from nasengine.graph.module import find
-from nasengine.hardware.device import Device
+from nasengine.hardware.devices.device import Device
 from nasengine.hardware.runtimes.placed import Placed
 
 WARMUP_RUNS, MIN_RUNS, TARGET_S = 5, 30, 0.5

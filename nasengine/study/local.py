@@ -4,8 +4,9 @@ Single-threaded: every slot is a fork server (:mod:`nasengine.study.worker`) spo
 waits for whichever speaks first. One more server measures latency, alone: while it does, every training process is
 stopped, so a timed device never trains at the same time.
 
-That holds between studies too (:mod:`nasengine.hardware.lock`): while something trains, this process holds its share of
-the device, and looks at each beat whether another process waits to measure; then what trains stands still meanwhile.
+That holds between studies too (:mod:`nasengine.hardware.devices.lock`): while something trains, this process holds its
+share of the device, and looks at each beat whether another process waits to measure; then what trains stands still
+meanwhile.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import Any
 
 from nasengine.errors import StudyError
 from nasengine.hardware import Device
-from nasengine.hardware.lock import Claim, DeviceLock
+from nasengine.hardware.devices.lock import Claim, DeviceLock
 
 START_S = 120.0
 STARTS = 3

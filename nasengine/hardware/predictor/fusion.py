@@ -14,8 +14,8 @@ from functools import lru_cache
 from math import prod
 from typing import NamedTuple
 
-from nasengine.blocks.activation import Activation, Softmax
-from nasengine.blocks.recurrent import Recurrent
+from nasengine.blocks.basic.activation import Activation, Softmax
+from nasengine.blocks.sequences.recurrent import Recurrent
 from nasengine.graph.flat import Node
 from nasengine.graph.fragment import Fragment
 from nasengine.graph.graph import Graph

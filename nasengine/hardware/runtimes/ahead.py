@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from nasengine.graph import Graph
-from nasengine.hardware.device import Device
+from nasengine.hardware.devices.device import Device
 from nasengine.hardware.runtimes.base import Loaded
 from nasengine.hardware.runtimes.compiled import compiling_in, environment
 from nasengine.hardware.runtimes.placed import inputs_of, named_outputs, place

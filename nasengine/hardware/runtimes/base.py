@@ -10,7 +10,7 @@ from typing import Protocol
 from torch import Tensor
 
 from nasengine.graph import Graph
-from nasengine.hardware.device import Device
+from nasengine.hardware.devices.device import Device
 from nasengine.hardware.latency import Fact
 
 

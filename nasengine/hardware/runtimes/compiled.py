@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from nasengine.graph import Graph
-from nasengine.hardware.device import Device
+from nasengine.hardware.devices.device import Device
 from nasengine.hardware.latency import Fact
 from nasengine.hardware.runtimes.base import Loaded
 from nasengine.hardware.runtimes.placed import named_outputs, place

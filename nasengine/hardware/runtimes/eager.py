@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from nasengine.graph import Graph
-from nasengine.hardware.device import Device
+from nasengine.hardware.devices.device import Device
 from nasengine.hardware.runtimes.base import Loaded
 from nasengine.hardware.runtimes.placed import named_outputs, place
 from nasengine.hardware.runtimes.quantised import quantise

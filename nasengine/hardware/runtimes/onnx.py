@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nasengine.export.onnx import LARGE, save
 from nasengine.graph import Graph
-from nasengine.hardware.device import Device
+from nasengine.hardware.devices.device import Device
 from nasengine.hardware.latency import Fact
 from nasengine.hardware.runtimes.base import Loaded
 from nasengine.hardware.runtimes.onnx_facts import facts_of, refusal_of

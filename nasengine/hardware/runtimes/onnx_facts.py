@@ -9,7 +9,7 @@ from typing import Any
 
 from nasengine.errors import UnsupportedError
 from nasengine.graph import Graph
-from nasengine.hardware.device import Device
+from nasengine.hardware.devices.device import Device
 from nasengine.hardware.latency import Fact
 from nasengine.hardware.runtimes.quantised import in_int8_facts, listed
 from nasengine.hardware.runtimes.refusal import reason, refused

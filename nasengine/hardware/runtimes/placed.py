@@ -11,7 +11,7 @@ from torch import Tensor, fx
 
 from nasengine.graph import Graph
 from nasengine.graph.module import build, example_inputs
-from nasengine.hardware.device import Device
+from nasengine.hardware.devices.device import Device
 from nasengine.hardware.latency import Fact
 from nasengine.modules.zeros import Zeros
 

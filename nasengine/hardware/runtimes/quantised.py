@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from nasengine.hardware.device import Device
+from nasengine.hardware.devices.device import Device
 from nasengine.hardware.latency import Fact
 from nasengine.hardware.runtimes.needs import eager_cpu
 from nasengine.hardware.runtimes.refusal import refused

@@ -12,7 +12,7 @@ from torch import fx, nn
 
 from nasengine.errors import NasError, UnsupportedError
 from nasengine.graph import Graph
-from nasengine.hardware.device import Device
+from nasengine.hardware.devices.device import Device
 from nasengine.hardware.runtimes.placed import Placed
 from nasengine.hardware.runtimes.silence import silent
 

@@ -1,0 +1,1 @@
+"""Searched cells: graphs with an operation on every edge, and the networks that stack them."""

@@ -1,0 +1,1 @@
+"""Graphs, sets and points."""

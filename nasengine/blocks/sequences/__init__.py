@@ -1,0 +1,1 @@
+"""Recurrences, state spaces, memories, spikes; speech, forecasts and frames."""

@@ -1,0 +1,1 @@
+"""Attention in its forms, and the networks around it: language, images, latents, experts, two towers."""

@@ -1,0 +1,1 @@
+"""Dense prediction: backbones, pyramids, segmentation, detection, U-shaped networks."""

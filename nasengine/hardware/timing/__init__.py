@@ -1,0 +1,1 @@
+"""How a figure comes about: fresh processes, warm-up, timed blocks, a reference between them, the interval."""
