@@ -13,8 +13,11 @@ import study_toys as toys
 
 from nasengine.errors import DeviceError, StoreError, StudyError
 from nasengine.hardware import CommandDevice, Device
+from nasengine.hardware.timing.intervals import at_rest
 from nasengine.search import minimize
 from nasengine.study import Ledger
+from nasengine.study.local import LocalExecutor, Setup
+from nasengine.study.measuring import measured
 from nasengine.study.rows import COMPLETE, INFEASIBLE, RUNNING
 
 BENCH = Path(__file__).resolve().parents[1] / "studies" / "bench_onnx.py"
@@ -50,6 +53,26 @@ def board(folder: Path, deed: str = "", **settings: Any) -> CommandDevice:
 def study(folder: Path, device: Any, **settings: Any) -> Any:
     given = {"widths": (4, 8), "epochs": 1, "objectives": GOALS, "rungs": toys.FullTraining(), "device": device}
     return toys.study(folder / "s", **{**given, **settings})
+
+
+def test_a_measurement_knows_what_the_reference_took_at_rest(tmp_path: Path) -> None:
+    """A reference that once took a fraction of what it takes now says that the machine is loaded."""
+    executor = LocalExecutor(Setup(tmp_path / "logs"), workers=1)
+    try:
+        outcome = measured(
+            executor, "m", Device(), toys.space(4).smallest(), modules=(), log=tmp_path / "log.txt", quiet_ms=1e-6
+        )
+    finally:
+        executor.close()
+    assert outcome.value is not None, outcome.reason
+    assert outcome.value["loaded"]
+    assert outcome.value["drift"] > 10
+
+
+def test_a_quarter_of_the_profiles_shows_what_rest_is() -> None:
+    assert at_rest([]) is None
+    assert at_rest([5.0, 1.0, 4.0, 3.0]) == 1.0
+    assert at_rest([5.0, 1.0, 4.0, 3.0, 2.0, 8.0, 7.0, 6.0]) == 2.0
 
 
 @in_processes

@@ -115,7 +115,7 @@ def completed(folder: Path, key: str, rung: int) -> Value | None:
 
 def _profile(job: Job, report: Report) -> Value:
     limits = job.get("limits") or Limits(**{name: job[name] for name in ("limit_s",) if name in job}).to_json()
-    request = {name: job.get(name) for name in ("architecture", "network", "device")}
+    request = {name: job.get(name) for name in ("architecture", "network", "device", "quiet_ms")}
     return _target(job).measured({**request, "limits": limits, "modules": job.get("modules", ())})
 
 

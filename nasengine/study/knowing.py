@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nasengine.report.audit import share_sentence
 from nasengine.search import LATENCY
@@ -82,7 +82,9 @@ def measure(run: Run, executor: LocalExecutor, number: int, target: Target | Non
     """Measure a trial's network, on the study's device or another. See :func:`measured`."""
     log = folder_of(run.state.ledger.store, run.state.trials[number].key) / "log.txt"
     place, architecture = target or run.definition.device, run.state.architecture(number)
-    return measured(executor, f"latency of {number}", place, architecture, modules=run.modules(number), log=log)
+    quiet_ms = run.state.quiet_ms if place == run.definition.device else None
+    settings: dict[str, Any] = {"modules": run.modules(number), "log": log, "quiet_ms": quiet_ms}
+    return measured(executor, f"latency of {number}", place, architecture, **settings)
 
 
 def shares(run: Run) -> list[str]:

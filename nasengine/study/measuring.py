@@ -28,8 +28,11 @@ def measured(
     modules: Sequence[str],
     log: Path,
     limits: Limits | None = None,
+    quiet_ms: float | None = None,
 ) -> Outcome:
     """Measure a network, under the device's lock; once more where the measuring server was lost.
+
+    ``quiet_ms`` is what the reference kernel takes on the device at rest, as far as earlier profiles say.
 
     A device that is not of this machine, behind a command or a cluster, fails for other reasons than its network: it is
     asked once more, and where it fails again, looked at with a network of our own.
@@ -39,7 +42,7 @@ def measured(
     """
     limits, here = limits or Limits(), isinstance(target, Device)
     job = {"kind": "profile", "architecture": architecture.to_json(), "device": target.to_json(), "threads": 1}
-    job |= {"limits": limits.to_json(), "modules": Importable().modules(pieces(architecture))}
+    job |= {"limits": limits.to_json(), "modules": Importable().modules(pieces(architecture)), "quiet_ms": quiet_ms}
     settings: dict[str, Any] = {"log": log, "claim": target.claim(), "limit_s": target.longest_s(limits)}
     for _ in range(TRIES):
         outcome = executor.measure(id, job, modules=modules, **settings)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nasengine.hardware.timing.intervals import at_rest
 from nasengine.search import Objective, Promotion, Rung, Rungs, TrialView
 from nasengine.space import Architecture, Space
 from nasengine.study import rows
@@ -149,6 +150,11 @@ class State:
         """A network's profile on this device."""
         self.ledger.put_profile(ProfileRow(graph_id, self._device_key, profile))
         self.profiles[graph_id] = dict(profile)
+
+    @property
+    def quiet_ms(self) -> float | None:
+        """What the reference kernel takes on the device at rest, as far as its profiles say."""
+        return at_rest([p["reference_ms"] for p in self.profiles.values() if p.get("reference_ms")])
 
     def predicted(self, graph_id: str, prediction: Mapping[str, Any]) -> None:
         """What the predictor says of a network's latency."""

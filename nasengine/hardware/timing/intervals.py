@@ -21,6 +21,11 @@ def percentile(ordered: Sequence[float], percent: int) -> float:
     return ordered[max(1, math.ceil(len(ordered) * percent / 100)) - 1]
 
 
+def at_rest(reference_ms: Sequence[float]) -> float | None:
+    """What the reference kernel takes at rest: a quarter of the profiles so far is taken to show it. None for none."""
+    return percentile(sorted(reference_ms), 25) if reference_ms else None
+
+
 def passes_interval(medians: Sequence[float]) -> tuple[float, float]:
     """The 95 % interval (low, high) of the mean of the medians of fresh processes.
 

@@ -62,7 +62,7 @@ def measure(request: Mapping[str, Any], *, quiet_ms: float | None = None) -> dic
 
     Args:
         request: architecture, network (a name or None), device and limits as their `to_json` wrote them, and modules to
-            import for blocks of a user.
+            import for blocks of a user; and `quiet_ms` in place of the argument.
         quiet_ms: what the reference kernel takes on this machine at rest, where that is known.
 
     Raises:
@@ -76,7 +76,8 @@ def measure(request: Mapping[str, Any], *, quiet_ms: float | None = None) -> dic
         raise DeviceError(f"profile: the device is measured by this process and is a Device; got {device!r}")
     warm({"device": {"runtime": device.runtime}})
     with tempfile.TemporaryDirectory(prefix="nasengine-") as folder, first_in_line() as first:
-        run = _Run(_graph(request), device, limits, Path(folder), quiet_ms)
+        rest = request.get("quiet_ms") if quiet_ms is None else quiet_ms
+        run = _Run(_graph(request), device, limits, Path(folder), rest)
         return run.profile(first).to_json()
 
 

@@ -19,7 +19,7 @@ import tempfile
 from typing import Any
 
 from nasengine.hardware.timing import passes
-from nasengine.hardware.timing.intervals import percentile
+from nasengine.hardware.timing.intervals import at_rest
 from nasengine.hardware.timing.processes import die_with_parent, failure
 from nasengine.hardware.timing.selection import SLOW
 from nasengine.hardware.timing.settle import first_in_line
@@ -56,8 +56,8 @@ class Server:
 
     @property
     def quiet_ms(self) -> float | None:
-        """What the reference kernel takes at rest: a quarter of the profiles so far is taken to show it."""
-        return percentile(sorted(self._seen_ms), 25) if self._seen_ms else None
+        """What the reference kernel takes at rest, as far as this server has seen."""
+        return at_rest(self._seen_ms)
 
     def serve(self) -> None:
         """Until stdin ends."""
