@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from nasengine.commands.targets import DEVICE, slug, target_of
+
 if TYPE_CHECKING:
     from nasengine.hardware.predictor.calibration import Calibration, Step
 
@@ -20,7 +22,7 @@ def calibrate(
     space: Annotated[
         str, typer.Option(metavar="NAME", help="A shipped family (rnn), one of its spaces (rnn:small), or a file.")
     ],
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")] = "cpu",
+    device: Annotated[str, typer.Option(help=DEVICE)] = "cpu",
     samples: Annotated[int, typer.Option(min=5, help="Members to measure and fit on.")] = 60,
     held_out: Annotated[int, typer.Option(min=0, help="Further members that only judge the fit.")] = 0,
     runtime: Annotated[str, typer.Option(help="What runs the networks.")] = "eager",
@@ -40,16 +42,15 @@ def calibrate(
 
     The same command goes on where it was interrupted; what is measured is kept beside the predictor's file.
     """
-    from nasengine.hardware import Device
     from nasengine.hardware.predictor.calibration import calibrate as run
     from nasengine.study.files import find_space, import_modules
     from nasengine.study.parts import Importable, pieces
 
     import_modules(imports or [])
     searched, _ = find_space(space)
-    place = Device(device, threads=threads, batch=batch, runtime=runtime, dtype=dtype)
+    place = target_of(device, threads=threads, batch=batch, runtime=runtime, dtype=dtype)
     modules = [*(imports or []), *Importable().modules(pieces(searched))]
-    file = out or Path(f"{searched.name}-{device.replace(':', '')}-{runtime}.predictor.json")
+    file = out or Path(f"{searched.name}-{slug(place)}.predictor.json")
     settings: dict[str, Any] = {"samples": samples, "held_out": held_out, "seed": seed, "modules": modules}
     with _Watch(shown=not as_json) as watch:
         try:

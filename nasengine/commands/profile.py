@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from nasengine.commands.targets import DEVICE, target_of
 from nasengine.errors import DeviceError
 
 if TYPE_CHECKING:
-    from nasengine.hardware import Device, LatencyProfile
+    from nasengine.hardware import Device, LatencyProfile, Target
     from nasengine.hardware.breakdown import Breakdown, Operation
     from nasengine.hardware.comparison import Measured
     from nasengine.space import Architecture
@@ -33,7 +34,7 @@ def profile(
             help="An exported folder, an architecture's JSON file, STORE:TRIAL, or a shipped member: resnet:resnet18.",
         ),
     ],
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")] = "cpu",
+    device: Annotated[str, typer.Option(help=DEVICE)] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
     batch: Annotated[int, typer.Option(min=1, help="Samples in a forward pass.")] = 1,
     runtime: Annotated[str, typer.Option(help="eager, compile, aot, onnxruntime, cuda_graphs; or all.")] = "eager",
@@ -71,13 +72,13 @@ def profile(
     architecture = read_architecture(target)
     runtimes = RUNTIMES if runtime == ALL else (runtime,)
     dtypes = COMPARED_DTYPES if dtype == ALL else (dtype,)
-    one = Device(device, threads=threads, batch=batch, layout=layout)
     graph = lower(architecture, network).simplify()
     about = {"id": graph.id, "cost": graph.cost.to_json()}
     if ALL in (runtime, dtype):
+        one = Device(device, threads=threads, batch=batch, layout=layout)
         _all(architecture, variants(one, runtimes, dtypes), network, imports or [], about, as_json=as_json)
         return
-    place = Device(device, threads=threads, batch=batch, runtime=runtime, dtype=dtype, layout=layout)
+    place = target_of(device, threads=threads, batch=batch, runtime=runtime, dtype=dtype, layout=layout)
     parts = _broken_down(architecture, network, place, depth) if breakdown else None
     found = _measured(architecture, place, network, imports or [])
     _show(found, about, parts, as_json=as_json)
@@ -88,18 +89,21 @@ def _check_name(option: str, value: str, known: tuple[str, ...]) -> None:
         raise DeviceError(f"{option}: {value!r} is not known; expected one of {', '.join(known)}")
 
 
-def _measured(architecture: Architecture, place: Device, network: str | None, modules: list[str]) -> LatencyProfile:
+def _measured(architecture: Architecture, place: Target, network: str | None, modules: list[str]) -> LatencyProfile:
     from nasengine.hardware import profile as measure
 
     with _saying(f"measuring, {place.runtime} {place.dtype}"):
         return measure(architecture, place, network=network, modules=modules)
 
 
-def _broken_down(architecture: Architecture, network: str | None, place: Device, depth: int | None) -> Breakdown:
+def _broken_down(architecture: Architecture, network: str | None, place: Target, depth: int | None) -> Breakdown:
     from nasengine.graph import lower
+    from nasengine.hardware import Device
     from nasengine.hardware.breakdown import breakdown
     from nasengine.hardware.devices.lock import held
 
+    if not isinstance(place, Device):
+        raise DeviceError(f"--breakdown: operations are timed on this machine; got the device {place!r}; leave it out")
     with _saying("timing each operation"), held(place.claim()):
         found = breakdown(lower(architecture, network).simplify(), place)
     return found if depth is None else found.grouped(depth)

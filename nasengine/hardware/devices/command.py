@@ -65,7 +65,7 @@ class CommandDevice(Target):
     ``unsupported``       in place of all else: the operation that the runtime cannot take
 
     Each network is measured by at least three runs of the command, so that the interval includes the variance between
-    processes, and by up to six where they differ by more than was asked for. A command that exits with another status
+    processes, and by a fourth where they differ by more than was asked for. A command that exits with another status
     than 0 has failed, and so has one that runs for longer than ``timeout_s``: it is killed, with all that it started,
     also when this process dies.
 

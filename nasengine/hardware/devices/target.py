@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from nasengine.space import Architecture
 
 
-class Target(Spec):
+class Target(Spec, ABC):
     """A device and the way it is used: the abstract base of ``Device``, ``CommandDevice`` and ``RayDevice``.
 
     A target is plain data. Constructing one reads nothing from any machine; ``check`` says whether the device can be
@@ -24,51 +25,52 @@ class Target(Spec):
     """
 
     @property
+    @abstractmethod
     def batch(self) -> int:
         """Examples a call."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def dtype(self) -> str:
         """In which weights and floating inputs are held and computed."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def runtime(self) -> str:
         """What runs the network."""
-        raise NotImplementedError
 
+    @abstractmethod
     def check(self) -> None:
         """Can it be measured on now?
 
         Raises:
             DeviceError: no; what is missing and what to do.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def describe(self) -> dict[str, Fact]:
         """The device's fingerprint in words: the machine, its software and how the device is used.
 
         Raises:
             DeviceError: as :meth:`check`.
         """
-        raise NotImplementedError
 
     def key(self) -> str:
         """SHA-256 of :meth:`describe` as hex: equal keys, comparable latencies."""
         return fingerprint(self.describe())
 
+    @abstractmethod
     def claim(self) -> Claim:
         """What of this machine is locked while a latency is measured. See :mod:`nasengine.hardware.devices.lock`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def longest_s(self, limits: Limits) -> float:
         """Seconds after which a measurement is not answered any more: its own limits added up, and some."""
-        raise NotImplementedError
 
     def warm(self) -> None:
         """In a process that forks others which measure: import what they need. Nothing that makes threads."""
 
+    @abstractmethod
     def measured(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """For whoever holds :meth:`claim`: measure what plain JSON asks for, and answer in plain JSON.
 
@@ -82,7 +84,6 @@ class Target(Spec):
         Raises:
             UnsupportedError, DeviceError: as :meth:`measure`.
         """
-        raise NotImplementedError
 
     def measure(
         self,
