@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import study_toys as toys
-from test_cli import nasengine
+from test_cli import ROOT, nasengine
 
-from nasengine import Device, Image, Space, choice
+from nasengine import CommandDevice, Device, Image, Space, choice
 from nasengine.blocks import Conv, Flatten, GlobalPool, Linear, ReLU, Sequential
 from nasengine.errors import StoreError, StudyError
 from nasengine.report.audit import audit_table, sentences
@@ -19,6 +21,7 @@ from nasengine.study import Front, Ledger, open_store
 from nasengine.study.rows import COMPLETE, INFEASIBLE
 
 GOALS = (toys.ACCURACY, minimize("latency_ms"))
+BENCH = shlex.join([sys.executable, str(ROOT / "studies" / "bench_onnx.py")]) + " {model} {json}"
 DEPLOY = Device(batch=64)
 """Another use of the device: 64 samples a call take longer than one."""
 
@@ -94,6 +97,16 @@ def test_a_study_that_deploys_without_measuring_is_audited_all_the_same(tmp_path
     assert front[0].profile is None
     assert front[0].final_profile is not None
     assert front.table()["final_latency_ms"].iloc[0] == front[0].final_profile.median_ms
+
+
+def test_a_study_that_deploys_behind_a_command_is_audited_by_it(tmp_path: Path) -> None:
+    board = CommandDevice(BENCH, name="board", batch=2)
+    front = toys.study(tmp_path / "s", widths=(4,), epochs=1, deploy=board).run(trials=1, progress=False)
+    final = front[0].final_profile
+    assert final is not None
+    assert (final.device_key, final.runtime, final.batch) == (board.key(), "command", 2)
+    assert final.device["command"] == BENCH
+    assert len(toys.study(tmp_path / "s", widths=(4,), epochs=1, deploy=board).run(trials=1, progress=False)) == 1
 
 
 def test_a_member_that_breaks_a_budget_where_it_will_run_leaves_the_front(tmp_path: Path) -> None:
