@@ -10,7 +10,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # Worker processes of pytest. Each computes on one thread, so that two on two cores do not fight.
 JOBS ?= 2
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal --durations=40 --durations-min=5
 
 # The demo: the study, the folder that it records in, and where its best network is exported to.
 STUDY ?= studies/digits.py
