@@ -1,10 +1,12 @@
-"""A conditional space and a cheap evaluation, for tests of samplers."""
+"""Conditional spaces of real networks and a cheap evaluation, for tests of samplers."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 
+from nasengine import Composite, Features, Value, Wiring
+from nasengine.blocks import Dropout, Linear
 from nasengine.search import Problem, Proposal, Sampler, TrialView, View, maximize, minimize
 from nasengine.space import Space, Spec, choice, integer, repeat, tagged, uniform
 
@@ -12,28 +14,39 @@ OBJECTIVES = (maximize("accuracy"), minimize("params"), minimize("latency_ms"))
 
 
 @tagged("search_toys.item")
-class Item(Spec):
+class Item(Composite):
     width: int = 1
     kernel: int = 3
 
+    def wire(self, net: Wiring, *inputs: Value) -> Value:
+        return net(Linear(self.kernel), net(Linear(self.width), *inputs))  # type: ignore[no-any-return]
+
 
 @tagged("search_toys.nothing")
-class Nothing(Spec):
+class Nothing(Composite):
     """An option without decisions."""
 
+    def wire(self, net: Wiring, *inputs: Value) -> Value:
+        return inputs[0]
 
-@tagged("search_toys.input")
-class Input(Spec):
-    size: int = 4
+
+def Input() -> Features:  # noqa: N802 - it stands for a spec
+    return Features(4)
 
 
 @tagged("search_toys.net")
-class Net(Spec):
+class Net(Composite):
     inline = "blocks"
     blocks: tuple[Spec, ...] = ()
     rate: float = 0.1
     heads: int = 1
     bias: bool = True
+
+    def wire(self, net: Wiring, *inputs: Value) -> Value:
+        (x,) = inputs
+        for i, block in enumerate(self.blocks):
+            x = net(block, x, name=str(i))
+        return net(Linear(self.heads, bias=self.bias), net(Dropout(self.rate / 2), x))  # type: ignore[no-any-return]
 
 
 def stage() -> Spec:
@@ -48,6 +61,12 @@ def conditional_space() -> Space:
         bias=choice(True, False),
     )
     return Space("toy", inputs=Input(), network=net)
+
+
+def finite_space() -> Space:
+    return Space(
+        "finite", inputs=Input(), network=Net((stage(), stage()), heads=integer(1, 8), bias=choice(True, False))
+    )
 
 
 def small_space() -> Space:
@@ -119,3 +138,9 @@ def load(text: str) -> dict[int, TrialView]:
 
 def problem(make_space: Callable[[], Space] = conditional_space, count: int = 3, seed: int = 0) -> Problem:
     return Problem(make_space(), OBJECTIVES[:count], seed)
+
+
+def measured(space: Space, proposal: Proposal) -> dict[str, float]:
+    """As :func:`evaluate`, with the true number of parameters."""
+    cost = space.decode(proposal.decisions).cost()
+    return {**evaluate(dict(proposal.decisions)), "params": float(cost.params), "macs": float(cost.macs)}

@@ -22,8 +22,9 @@ from search_toys import (
 
 from nasengine.errors import StudyError
 from nasengine.search import Problem, TrialView, View, make_sampler, replay
-from nasengine.search.optuna_sampler import POPULATION_SIZE, OptunaSampler, nsga2, tpe
-from nasengine.search.optuna_study import restorable
+from nasengine.search.samplers.optuna_sampler import POPULATION_SIZE, OptunaSampler, tpe
+from nasengine.search.samplers.optuna_sampler import optuna_nsga2 as nsga2
+from nasengine.search.samplers.optuna_study import restorable
 from nasengine.space import Space, choice
 
 GENERATION = "NSGAIISampler:generation"
@@ -64,9 +65,9 @@ def test_the_parents_of_a_generation_are_recorded_once_with_its_first_child() ->
 def test_late_results_do_not_change_the_parents_of_a_rebuilt_study() -> None:
     """Workers finish out of order: trials of generation 0 arrive when generation 1 is already bred."""
     whole, part = dict[int, TrialView](), dict[int, TrialView]()
-    drive(make_sampler("nsga2", conditional_space(), OBJECTIVES, 1), whole, 90, workers=12)
-    drive(make_sampler("nsga2", conditional_space(), OBJECTIVES, 1), part, 50, workers=12)
-    drive(replay(make_sampler("nsga2", conditional_space(), OBJECTIVES, 1), part.values()), part, 90, workers=12)
+    drive(make_sampler("optuna_nsga2", conditional_space(), OBJECTIVES, 1), whole, 90, workers=12)
+    drive(make_sampler("optuna_nsga2", conditional_space(), OBJECTIVES, 1), part, 50, workers=12)
+    drive(replay(make_sampler("optuna_nsga2", conditional_space(), OBJECTIVES, 1), part.values()), part, 90, workers=12)
     assert dump(part) == dump(whole)
 
 

@@ -131,7 +131,7 @@ def mutate(space: Space, architecture: Architecture, rng: random.Random, *, chan
     rest = {path: label for path, label in architecture.decisions.items() if path not in forgotten}
 
     def anew(path: str, domain: Domain) -> Label:
-        return _other(rng, domain, architecture.decisions[path]) if path in forgotten else draw(rng, domain)
+        return other_label(rng, domain, architecture.decisions[path]) if path in forgotten else draw(rng, domain)
 
     return space.resolve(kept(rest, anew))
 
@@ -153,7 +153,7 @@ def neighbours(space: Space, architecture: Architecture, rng: random.Random | No
     """Every member one decision away; what a change opens is drawn by ``rng``, or takes its first option."""
     fill = extreme(least=True) if rng is None else at_random(rng)
     for path, domain in domains_of(space, architecture).items():
-        for label in _steps(domain, architecture.decisions[path]):
+        for label in steps(domain, architecture.decisions[path]):
             yield space.resolve(kept({**architecture.decisions, path: label}, fill))
 
 
@@ -197,7 +197,8 @@ def expected(domain: Domain) -> str:
     return f"a number in [{domain.low}, {domain.high}]"
 
 
-def _other(rng: random.Random, domain: Domain, label: Label) -> Label:
+def other_label(rng: random.Random, domain: Domain, label: Label) -> Label:
+    """A random label that is another one; of a real range, any."""
     if isinstance(domain, Uniform):
         return draw(rng, domain)
     assert isinstance(domain, (Choice, Integer))
@@ -206,7 +207,8 @@ def _other(rng: random.Random, domain: Domain, label: Label) -> Label:
     return domain.labels[other if other < index else other + 1]
 
 
-def _steps(domain: Domain, label: Label) -> Iterator[Label]:
+def steps(domain: Domain, label: Label) -> Iterator[Label]:
+    """The labels one step away: every other one, or a tenth of a real range to either side."""
     if isinstance(domain, (Choice, Integer)):
         yield from (x for x in domain.labels if x != label)
         return

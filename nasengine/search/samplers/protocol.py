@@ -8,7 +8,6 @@ and it is not saved. A study that continues makes the same sampler again and tel
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import math
 import random
@@ -20,8 +19,6 @@ from nasengine.errors import StudyError
 from nasengine.search.objectives import Budget, Objective
 
 if TYPE_CHECKING:
-    from optuna.samplers import BaseSampler
-
     from nasengine.space import Architecture, Label, Space
 
 PENDING = frozenset({"running", "waiting"})
@@ -38,6 +35,11 @@ class Problem:
         seed: of the study; every random number of a sampler derives from it and from the trial's number.
         budgets: bounds on quantities known before training.
         known: quantities known of a candidate before it is trained, by name; None where nothing offers them.
+        draw: how a random member is drawn; None draws each decision by its own law.
+        earlier: trials of an earlier study whose decisions are members of this space, numbered below 0: samplers that
+            learn take them as a first population, or as data of lower fidelity.
+        cheap: further figures of a candidate that cost little beside its training, by name (zero-cost proxies);
+            samplers with a model take them as features.
     """
 
     space: Space
@@ -45,6 +47,9 @@ class Problem:
     seed: int = 0
     budgets: tuple[Budget, ...] = ()
     known: Callable[[Architecture], Mapping[str, float]] | None = None
+    draw: Callable[[random.Random], Architecture] | None = None
+    earlier: tuple[TrialView, ...] = ()
+    cheap: Callable[[Architecture], Mapping[str, float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class TrialView:
         violations: relative violation of each broken budget, for infeasible trials.
         epochs: how far it was trained.
         attrs: what the sampler attached to its proposal; plain JSON.
+        curve: (epoch, metrics) of its completed rungs, in order.
     """
 
     number: int
@@ -70,6 +76,7 @@ class TrialView:
     violations: Mapping[str, float] = field(default_factory=dict)
     epochs: int = 0
     attrs: Mapping[str, Any] = field(default_factory=dict)
+    curve: Sequence[tuple[int, Mapping[str, float]]] = ()
 
     @property
     def finished(self) -> bool:
@@ -121,107 +128,12 @@ class Sampler(Protocol):
         matter."""
 
 
-SamplerFactory = Callable[[int], "BaseSampler | Sampler"]
+@runtime_checkable
+class SamplerSpec(Protocol):
+    """What a study takes in place of a sampler: something that makes one for its problem."""
 
-
-class RandomSampler:
-    """Each decision uniform over its options. Trial k has a generator of its own, seeded from the study's
-    seed and k."""
-
-    deterministic = True
-
-    def __init__(self, problem: Problem) -> None:
-        self._problem = problem
-
-    def ask(self, n: int, view: View) -> list[Proposal]:
-        """See :class:`Sampler`."""
-        numbers = range(view.next_number, view.next_number + n)
-        return [Proposal(dict(self._sample(number).decisions)) for number in numbers]
-
-    def _sample(self, number: int) -> Architecture:
-        return self._problem.space.sample(random.Random(derived_seed(self._problem.seed, number)))
-
-    def tell(self, trial: TrialView) -> None:
-        """Nothing is learned."""
-
-
-class ExhaustiveSampler:
-    """Every member once, in the space's order: trial k is ``space[k]``.
-
-    Raises:
-        StudyError: the space is infinite.
-    """
-
-    deterministic = True
-
-    def __init__(self, problem: Problem) -> None:
-        self._space = problem.space
-        if math.isinf(self._space.size):
-            raise StudyError(
-                f"sampler 'exhaustive': the space must be finite; {self._space.name!r} holds a real-valued "
-                "position; use choice or integer there, or another sampler"
-            )
-
-    def ask(self, n: int, view: View) -> list[Proposal]:
-        """See :class:`Sampler`; empty once every member was proposed."""
-        stop = int(min(view.next_number + n, self._space.size))
-        return [Proposal(dict(self._space[i].decisions)) for i in range(view.next_number, stop)]
-
-    def tell(self, trial: TrialView) -> None:
-        """Nothing is learned."""
-
-
-def _tpe(problem: Problem) -> Sampler:
-    from nasengine.search import optuna_sampler
-
-    return optuna_sampler.OptunaSampler(problem, optuna_sampler.tpe)
-
-
-def _nsga2(problem: Problem) -> Sampler:
-    from nasengine.search import optuna_sampler
-
-    return optuna_sampler.OptunaSampler(problem, optuna_sampler.nsga2)
-
-
-SAMPLERS: Mapping[str, Callable[[Problem], Sampler]] = {
-    "random": RandomSampler,
-    "exhaustive": ExhaustiveSampler,
-    "tpe": _tpe,
-    "nsga2": _nsga2,
-}
-
-
-def make_sampler(
-    sampler: str | SamplerFactory | BaseSampler | Sampler,
-    space: Space,
-    objectives: Sequence[Objective],
-    seed: int,
-    *,
-    budgets: Sequence[Budget] = (),
-    known: Callable[[Architecture], Mapping[str, float]] | None = None,
-) -> Sampler:
-    """Make a sampler for one study.
-
-    Args:
-        sampler: a name (``random``, ``exhaustive``, ``tpe``, ``nsga2``); a factory ``lambda seed:
-            Sampler(seed)`` of an Optuna sampler or of one with ``ask`` and ``tell``; or an instance of
-            either. An Optuna instance works, but a resumed study may propose other candidates than an
-            uninterrupted one (``deterministic`` is false).
-        space: where candidates come from.
-        objectives: at least one.
-        seed: of the study.
-        budgets: bounds on quantities known before training.
-        known: quantities known of a candidate before it is trained.
-
-    Raises:
-        StudyError: an unknown name, or something that is no sampler.
-    """
-    problem = Problem(space, tuple(objectives), seed, tuple(budgets), known)
-    if isinstance(sampler, str):
-        return _named(sampler)(problem)
-    if isinstance(sampler, Sampler) and not isinstance(sampler, type):
-        return sampler
-    return _foreign(problem, sampler)
+    def make(self, problem: Problem) -> Sampler:
+        """The sampler for one study."""
 
 
 def replay(sampler: Sampler, trials: Iterable[TrialView]) -> Sampler:
@@ -251,34 +163,3 @@ def check_values(trial: TrialView, objectives: Sequence[Objective]) -> list[floa
                 "reason"
             )
     return [float(trial.values[o.name]) for o in objectives]
-
-
-def _named(name: str) -> Callable[[Problem], Sampler]:
-    if name in SAMPLERS:
-        return SAMPLERS[name]
-    close = difflib.get_close_matches(name, SAMPLERS, n=1)
-    raise StudyError(
-        f"sampler {name!r}: there is no sampler of this name; the names are {', '.join(SAMPLERS)}"
-        + (f"; did you mean {close[0]!r}?" if close else "; or pass lambda seed: Sampler(seed)")
-    )
-
-
-def _foreign(problem: Problem, sampler: Any) -> Sampler:
-    """An Optuna sampler, or a factory of any sampler."""
-    from optuna.samplers import BaseSampler
-
-    from nasengine.search.optuna_sampler import OptunaSampler
-    from nasengine.search.optuna_study import quiet
-
-    if isinstance(sampler, BaseSampler):
-        return OptunaSampler(problem, sampler)
-    with quiet():
-        made = sampler(problem.seed) if callable(sampler) else sampler
-    if isinstance(made, BaseSampler):
-        return OptunaSampler(problem, sampler)
-    if isinstance(made, Sampler):
-        return made
-    raise StudyError(
-        "sampler: a name, an Optuna sampler, an object with ask and tell, or a factory of one; "
-        f"got {made!r}; write sampler='tpe' or sampler=lambda seed: optuna.samplers.TPESampler(seed=seed)"
-    )

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import optuna
@@ -23,6 +24,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.samplers import (
     BaseSampler,
     CmaEsSampler,
+    GPSampler,
     GridSampler,
     NSGAIIISampler,
     NSGAIISampler,
@@ -33,8 +35,9 @@ from optuna.search_space import IntersectionSearchSpace
 from optuna.trial import TrialState
 
 from nasengine.errors import NasError, StudyError
-from nasengine.search.optuna_study import MemoryStudy, quiet, restorable
-from nasengine.search.samplers import PENDING, Problem, Proposal, TrialView, View, check_values, derived_seed
+from nasengine.search.samplers.members import Seen, size_of
+from nasengine.search.samplers.optuna_study import MemoryStudy, quiet, restorable
+from nasengine.search.samplers.protocol import PENDING, Problem, Proposal, TrialView, View, check_values, derived_seed
 from nasengine.space.choices import Choice, Domain, Integer, Uniform
 from nasengine.space.spec import Label
 
@@ -48,14 +51,29 @@ def tpe(seed: int) -> BaseSampler:
     return TPESampler(seed=seed, multivariate=True)
 
 
-def nsga2(seed: int) -> BaseSampler:
-    """NSGA-II (Deb et al., 2002) with generations of 20: a study trains tens to hundreds of candidates, so
+def optuna_nsga2(seed: int) -> BaseSampler:
+    """Optuna's NSGA-II (Deb et al., 2002) with generations of 20: a study trains tens to hundreds of candidates, so
     that Optuna's 50 would leave most studies in their random first generation."""
     return NSGAIISampler(seed=seed, population_size=POPULATION_SIZE)
 
 
+def optuna_nsga3(seed: int) -> BaseSampler:
+    """Optuna's NSGA-III (Deb & Jain, 2014) with generations of 20."""
+    return NSGAIIISampler(seed=seed, population_size=POPULATION_SIZE)
+
+
+def optuna_gp(seed: int) -> BaseSampler:
+    """Optuna's Gaussian process; it loads torch."""
+    return GPSampler(seed=seed)
+
+
+def cmaes(seed: int) -> BaseSampler:
+    """CMA-ES (Hansen & Ostermeier, 2001) on the numbers of a space, for one objective; choices are drawn at random."""
+    return CmaEsSampler(seed=seed, warn_independent_sampling=False)
+
+
 class OptunaSampler:
-    """An Optuna sampler as a :class:`~nasengine.search.samplers.Sampler`.
+    """An Optuna sampler as a :class:`~nasengine.search.Sampler`.
 
     Trials reach Optuna as follows.
 
@@ -68,17 +86,22 @@ class OptunaSampler:
         for NSGA-II and NSGA-III (as COMPLETE; constrained domination never reads the values of an infeasible
         trial); as FAIL for all others, which would take placeholder values for results.
 
+    Earlier trials and priors of the problem do not reach Optuna.
+
     Attributes:
         deterministic: does a rebuilt sampler propose the same? False for an instance (its random state is not
             recorded), for samplers whose one seed is one sequence (QMC, grid) and for those that keep a
             pickle (CMA-ES).
     """
 
+    ignores = frozenset({"earlier", "draw"})
+
     def __init__(self, problem: Problem, source: Callable[[int], BaseSampler] | BaseSampler) -> None:
         self._problem = problem
         self._source = source
         self._trials: dict[int, TrialView] = {}
         self._untold: set[int] = set()
+        self._seen = Seen()
         self._study: MemoryStudy | None = None
         self._distributions: dict[str, BaseDistribution] = {}
         first = source if isinstance(source, BaseSampler) else self._call_factory(problem.seed)
@@ -89,8 +112,8 @@ class OptunaSampler:
     # --- the protocol ---------------------------------------------------------------------------------------
 
     def ask(self, n: int, view: View) -> list[Proposal]:
-        """See :class:`~nasengine.search.samplers.Sampler`; fewer than ``n`` once Optuna's sampler says it is
-        done.
+        """See :class:`~nasengine.search.Sampler`; fewer than ``n`` once Optuna's sampler says it is
+        done, and none once every member of a finite space was looked at. Before that, Optuna may repeat itself.
 
         Raises:
             StudyError: a number that was proposed before.
@@ -99,13 +122,13 @@ class OptunaSampler:
             study = self._synchronised()
             proposals: list[Proposal] = []
             for number in range(view.next_number, view.next_number + n):
-                if study.exhausted:
+                if study.exhausted or len(self._seen) >= self._size:
                     break
                 proposals.append(self._propose(study, number))
         return proposals
 
     def tell(self, trial: TrialView) -> None:
-        """See :class:`~nasengine.search.samplers.Sampler`.
+        """See :class:`~nasengine.search.Sampler`.
 
         Raises:
             StudyError: a complete trial without a finite value of every objective.
@@ -117,10 +140,17 @@ class OptunaSampler:
             return
         if known is not None and known.finished:
             self._study = None  # Optuna never takes back a finished trial: build its study again
-        if known is not None and not trial.attrs:
+        if known is None:
+            self._seen.add(trial.decisions)
+        elif not trial.attrs:
             trial = replace(trial, attrs=known.attrs)
         self._trials[trial.number] = trial
         self._untold.add(trial.number)
+
+    @cached_property
+    def _size(self) -> float:
+        """Number of members of the space."""
+        return size_of(self._problem.space)
 
     # --- one proposal ---------------------------------------------------------------------------------------
 
@@ -141,11 +171,12 @@ class OptunaSampler:
         except Exception as error:  # Optuna's samplers, and a user's own, say in many ways that a study is not for them
             raise StudyError(
                 f"sampler: {type(study.sampler).__name__} cannot propose trial {number} of this study: "
-                f'{type(error).__name__}: {error}; choose another sampler, such as "nsga2", "tpe" or "random"'
+                f'{type(error).__name__}: {error}; choose another sampler, such as "gp", "nsga2" or "random"'
             ) from error
         attrs = self._attributes(study, number, before)
         proposal = Proposal(dict(architecture.decisions), attrs)
         self._trials[number] = TrialView(number, proposal.decisions, "running", attrs=attrs)
+        self._seen.add(proposal.decisions)
         return proposal
 
     def _suggest(self, trial: optuna.Trial, path: str, domain: Domain) -> Label:
