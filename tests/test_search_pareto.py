@@ -162,3 +162,71 @@ def test_thousands_of_points_are_sorted_in_seconds() -> None:
     rank = pareto.ranks(points, down(points))
     assert rank.min() == 0
     assert (rank == 0).sum() == pareto.non_dominated(points, down(points)).sum()
+
+
+def looped_crowding(points: Points) -> list[float]:
+    """Crowding distance by the text of NSGA-II, front by front, objective by objective."""
+    distance, rank = [0.0] * len(points), brute_ranks(points)
+    for front in set(rank):
+        members = [i for i in range(len(points)) if rank[i] == front]
+        for column in points.T:
+            order = sorted(members, key=lambda i: (column[i], i))
+            width = column[order[-1]] - column[order[0]]
+            if width == 0:
+                continue
+            for place, i in enumerate(order):
+                inner = 0 < place < len(order) - 1
+                distance[i] += (column[order[place + 1]] - column[order[place - 1]]) / width if inner else math.inf
+    return distance
+
+
+@given(small)
+def test_the_ordering_is_by_front_then_by_crowding_then_by_the_first_objective(points: Points) -> None:
+    rank, distance = brute_ranks(points), looped_crowding(points)
+    expected = sorted(range(len(points)), key=lambda i: (rank[i], -distance[i], points[i, 0], i))
+    assert pareto.ordering(points, down(points)).tolist() == expected
+
+
+@given(small)
+def test_fronts_hold_every_point_once_in_order(points: Points) -> None:
+    rank = brute_ranks(points)
+    expected = [[i for i in range(len(points)) if rank[i] == r] for r in range(max(rank, default=-1) + 1)]
+    assert [front.tolist() for front in pareto.fronts(points, down(points))] == expected
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_ranks_of_many_points_agree_with_peeling(count: int) -> None:
+    """More points and fewer ties than the drawn examples have."""
+    points = np.random.default_rng(count).random((250, count)).round(2)
+    assert pareto.ranks(points, down(points)).tolist() == brute_ranks(points)
+
+
+@given(small, st.integers(1, 5))
+def test_a_contribution_is_what_is_lost_without_the_point(points: Points, corner: int) -> None:
+    points = points[:8]
+    reference = [float(corner)] * points.shape[1]
+    whole = pareto.hypervolume(points, down(points), reference)
+    without = [pareto.hypervolume(np.delete(points, i, axis=0), down(points), reference) for i in range(len(points))]
+    expected = [whole - volume for volume in without]
+    assert pareto.contributions(points, down(points), reference) == pytest.approx(expected, abs=1e-9)
+
+
+def test_an_epsilon_net_by_hand() -> None:
+    """The best of the first objective, then the other end, then the middle, then what is left."""
+    front = [(0.0, 10.0), (1.0, 9.0), (5.0, 5.0), (10.0, 0.0), (9.0, 2.0)]
+    assert pareto.epsilon_net(front, ["minimize", "minimize"]).tolist() == [0, 3, 2, 4, 1]
+    assert pareto.epsilon_net(front, ["minimize", "minimize"], 2).tolist() == [0, 3]
+    assert pareto.epsilon_net([(x * 1024, y / 4) for x, y in front], ["minimize"] * 2).tolist() == [0, 3, 2, 4, 1]
+    assert pareto.epsilon_net([(1.0, 1.0)] * 3, ["maximize", "minimize"]).tolist() == [0, 1, 2]
+    assert pareto.epsilon_net([], ["minimize"]).tolist() == []
+    assert pareto.epsilon_net(front, ["minimize", "minimize"], 0).tolist() == []
+
+
+@given(small)
+def test_every_prefix_of_an_epsilon_net_is_farther_apart_than_what_follows(points: Points) -> None:
+    chosen = pareto.epsilon_net(points, down(points)).tolist()
+    assert sorted(chosen) == list(range(len(points)))
+    width = np.ptp(points, axis=0) if len(points) else np.ones(points.shape[1])
+    scaled = points / np.where(width > 0, width, 1.0)
+    steps = [min(np.linalg.norm(scaled[i] - scaled[j]) for j in chosen[:k]) for k, i in enumerate(chosen) if k]
+    assert all(b <= a + 1e-9 for a, b in itertools.pairwise(steps))

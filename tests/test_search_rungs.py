@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import itertools
+import random
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rungs_plays import Play
 
 from nasengine.errors import SpaceError, StudyError
-from nasengine.search import FullTraining, Promotion, Rung, SuccessiveHalving, maximize, minimize
-from nasengine.search.rungs import last_promotion, order, promotable
+from nasengine.search import FullTraining, Promotion, Rung, Rungs, SuccessiveHalving, maximize, minimize, pareto
+from nasengine.search.rungs import ORDERINGS, FixedRungs, last_promotion, order, promotable
 from nasengine.space import spec_from_json
 
 OBJECTIVES = (minimize("params"), maximize("accuracy"))
@@ -167,3 +170,119 @@ def test_a_study_spends_few_epochs_on_poor_trials() -> None:
     assert counts[0] == 81
     # ASHA may promote more than 1/eta (an early leader can be overtaken); here not twice as many.
     assert all(n <= 2 * 81 / 3**k for k, n in enumerate(counts))
+
+
+# --- what is on record ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("recorded", "meant"),
+    [
+        ({"type": "successive_halving", "eta": 3, "min_epochs": None}, SuccessiveHalving()),
+        ({"type": "successive_halving", "eta": 2, "min_epochs": 5}, SuccessiveHalving(2, 5)),
+        ({"type": "full_training"}, FullTraining()),
+    ],
+)
+def test_records_of_the_first_version_mean_what_they_meant(recorded: dict[str, object], meant: Rungs) -> None:
+    loaded = spec_from_json(recorded)
+    assert loaded == meant
+    assert isinstance(loaded, SuccessiveHalving | FullTraining)
+    if isinstance(loaded, SuccessiveHalving):
+        assert (loaded.order, loaded.cohort) == ("crowding", None)
+        assert loaded.to_json().items() >= recorded.items()
+
+
+@given(results, st.integers(2, 5))
+def test_the_asynchronous_order_is_that_of_the_first_version(found: Results, eta: int) -> None:
+    """The best ⌊n/eta⌋ by front, crowding distance and the objective that training decides."""
+    numbers = sorted(found)
+    rows = [[-found[n]["accuracy"], found[n]["params"]] for n in numbers]
+    ordered = [numbers[i] for i in pareto.ordering(rows, ["minimize", "minimize"])]
+    assert promotable(found, set(), eta, OBJECTIVES) == ordered[: len(found) // eta]
+
+
+# --- orders ----------------------------------------------------------------------------------------------------------
+
+
+@given(results, st.sampled_from(sorted(ORDERINGS)))
+def test_every_order_is_by_front_first(found: Results, by: str) -> None:
+    ordered = order(found, OBJECTIVES, by)
+    assert sorted(ordered) == sorted(found)
+    rows = [[found[n]["accuracy"], found[n]["params"]] for n in ordered]
+    rank = pareto.ranks(rows, ["maximize", "minimize"]).tolist()
+    assert rank == sorted(rank)
+
+
+@given(results, st.integers(0, 40), st.sampled_from(sorted(ORDERINGS)))
+def test_the_first_few_are_the_first_of_all(found: Results, count: int, by: str) -> None:
+    assert order(found, OBJECTIVES, by, count) == order(found, OBJECTIVES, by)[:count]
+
+
+def test_an_epsilon_net_goes_on_with_both_ends_and_the_middle() -> None:
+    scores = [(0.90, 10.0), (0.89, 9.9), (0.70, 5.0), (0.69, 4.9), (0.50, 1.0)]
+    found = {n: {"accuracy": a, "params": p} for n, (a, p) in enumerate(scores)}
+    assert order(found, OBJECTIVES, "epsilon_net")[:3] == [0, 4, 2]
+    halving = SuccessiveHalving(eta=2, order="epsilon_net")
+    assert halving.promote([Rung(found), Rung()], OBJECTIVES, closing=False) == [Promotion(0, 0), Promotion(0, 4)]
+
+
+@pytest.mark.parametrize("by", sorted(ORDERINGS))
+@pytest.mark.parametrize("count", range(1, 6))
+def test_one_to_five_objectives(count: int, by: str) -> None:
+    rng = random.Random(count)
+    objectives = [maximize("accuracy"), *(minimize(n) for n in ("params", "macs", "latency_ms", "model_bytes"))][:count]
+    found = {n: {o.name: rng.random() for o in objectives} for n in range(60)}
+    chosen = promotable(found, set(), 3, objectives, by)
+    best = max(found, key=lambda n: found[n]["accuracy"])
+    assert chosen[0] == best
+    assert len(set(chosen)) == 20
+    rank = pareto.ranks([[v[o.name] for o in objectives] for v in found.values()], [o.direction for o in objectives])
+    assert max(rank[chosen]) <= min(rank[[n for n in found if n not in chosen]])
+
+
+def test_thousands_of_trials_are_ordered_in_a_moment() -> None:
+    """The least of five times: due promotions are asked for after each rung of each trial."""
+    rng = random.Random(0)
+    found = {n: {"accuracy": rng.random(), "params": rng.random(), "latency_ms": rng.random()} for n in range(3_000)}
+    objectives = (*OBJECTIVES, minimize("latency_ms"))
+    for by in ORDERINGS:
+        times = []
+        for _ in range(5):
+            start = time.perf_counter()
+            assert len(promotable(found, set(), 3, objectives, by)) == 1_000
+            times.append(time.perf_counter() - start)
+        assert min(times) < 0.5
+
+
+# --- rungs without a comparison --------------------------------------------------------------------------------------
+
+
+def by_number(number: int, rung: int) -> dict[str, float]:
+    return {"accuracy": ((number * 37) % 81) / 81, "params": 1.0}
+
+
+def test_fixed_rungs_send_everyone_on() -> None:
+    play = Play(FixedRungs((2, 6)), OBJECTIVES, by_number, 3)
+    seen = play.go(7, workers=3)
+    assert [len(r.results) for r in seen] == [7, 7, 7]
+    assert play.epochs((2, 6, 20)) == 7 * 20
+    assert FixedRungs((2, 6)).rung_epochs(20) == (2, 6, 20)
+    assert FixedRungs((2, 6)).rung_epochs(6) == (2, 6)
+    assert FixedRungs((2, 6)).rung_epochs(1) == (1,)
+    assert spec_from_json(FixedRungs((2, 6)).to_json()) == FixedRungs((2, 6))
+
+
+def test_bad_fields_say_so() -> None:
+    with pytest.raises(SpaceError, match=r"successive_halving.order: one of crowding, epsilon_net; got 'best'"):
+        SuccessiveHalving(order="best")
+    with pytest.raises(SpaceError, match=r"successive_halving.cohort: a whole number from 1 on; got 2.5"):
+        SuccessiveHalving(cohort=2.5)  # type: ignore[arg-type]
+    with pytest.raises(
+        SpaceError, match=r"cohort: at least eta trials, of which one goes on; got 2 with eta 3; for three rungs take 9"
+    ):
+        SuccessiveHalving(cohort=2)
+    for ends in ((), (5, 5), 5):
+        with pytest.raises(SpaceError, match=r"fixed_rungs.ends: at least one, each later than the one before; got"):
+            FixedRungs(ends)  # type: ignore[arg-type]
+    with pytest.raises(SpaceError, match=r"fixed_rungs.ends: a whole number from 1 on; got 0"):
+        FixedRungs((0, 5))
