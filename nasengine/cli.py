@@ -21,6 +21,7 @@ from rich.table import Table
 
 from nasengine.commands.calibrate import calibrate
 from nasengine.commands.profile import profile
+from nasengine.commands.proxies import proxies
 from nasengine.errors import BudgetError, ExportError, NasError, StudyError, TrainingError
 
 if TYPE_CHECKING:
@@ -232,6 +233,7 @@ def gallery(
 
 app.command()(fails_clearly(calibrate))
 app.command()(fails_clearly(profile))
+app.command()(fails_clearly(proxies))
 
 
 def main() -> None:
