@@ -7,20 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nasengine.study.front import Front, Member
+    from nasengine.study.history import History, Truth
     from nasengine.study.ledger import Ledger
+    from nasengine.study.simulation import simulate
     from nasengine.study.store import Store, open_store
     from nasengine.study.study import Study
 
 _HOMES = {
     "Front": "front",
+    "History": "history",
     "Ledger": "ledger",
     "Member": "front",
     "Store": "store",
     "Study": "study",
+    "Truth": "history",
     "open_store": "store",
+    "simulate": "simulation",
 }
 
-__all__ = ["Front", "Ledger", "Member", "Store", "Study", "open_store"]
+__all__ = ["Front", "History", "Ledger", "Member", "Store", "Study", "Truth", "open_store", "simulate"]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,6 +15,7 @@ from typing import Any
 from nasengine.errors import NasError
 from nasengine.graph import lower, screen
 from nasengine.search import Sampler, View
+from nasengine.search.rungs import CurveStopping
 from nasengine.space import Architecture
 from nasengine.study import gates, rows
 from nasengine.study.artifacts import folder_of
@@ -306,11 +307,15 @@ class Run:
 
     def _prune(self) -> None:
         """The study is over: what still waits at a rung was not good enough to go on."""
-        count = self._rung_count
+        count, rungs = self._rung_count, self.definition.rungs
+        foretold: dict[int, str] = {}
+        if isinstance(rungs, CurveStopping):
+            foretold = rungs.reasons(self.state.table(count), self.definition.objectives)
         for number, row in self.state.trials.items():
             if is_waiting(row):
                 epoch = self.state.done(number)[-1].epoch
-                reason = f"stopped at rung {row.rung + 1} of {count} ({epoch} epochs): others went on"
+                why = foretold.get(number, "others went on")
+                reason = f"stopped at rung {row.rung + 1} of {count} ({epoch} epochs): {why}"
                 self._end(number, rows.PRUNED, "rung", reason)
 
     def _renew(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from nasengine.hardware.timing.intervals import at_rest
 from nasengine.search import Objective, Promotion, Rung, Rungs, TrialView
+from nasengine.search.rungs import Curve
 from nasengine.space import Architecture, Space
 from nasengine.study import rows
 from nasengine.study.ledger import Ledger, shared
@@ -37,6 +38,7 @@ class State:
         self._first: dict[str, int] = {}
         self._copies: dict[int, list[int]] = {}
         self._architectures: dict[int, Architecture] = {}
+        self._curves: dict[tuple[str, int], Curve] = {}
         for row in self.trials.values():
             self._index(row)
         self.entered = sum(row.entered for row in self.trials.values())
@@ -93,9 +95,9 @@ class State:
         """A trial as samplers see it."""
         row, done = self.trials[number], self.done(number)
         epochs = done[-1].epoch if done else 0
-        return TrialView(
-            number, row.decisions, row.status, self.values(number), row.violations, epochs=epochs, attrs=row.attrs
-        )
+        curve = [(rung.epoch, rung.metrics) for rung in done]
+        values = self.values(number)
+        return TrialView(number, row.decisions, row.status, values, row.violations, epochs, row.attrs, curve)
 
     def views_after(self, number: int) -> list[TrialView]:
         """A trial and those that share its results: what samplers are told when it changes."""
@@ -103,15 +105,31 @@ class State:
 
     def due(self, rungs: Rungs, objectives: Sequence[Objective], count: int, *, closing: bool) -> list[Promotion]:
         """Promotions among ``count`` rungs."""
-        table: list[tuple[dict[int, dict[str, float]], set[int]]] = [({}, set()) for _ in range(count)]
+        return rungs.promote(self.table(count), objectives, closing=closing)
+
+    def table(self, count: int) -> list[Rung]:
+        """What is recorded at each of ``count`` rungs."""
+        results: list[dict[int, dict[str, float]]] = [{} for _ in range(count)]
+        promoted, running, failed = ([set[int]() for _ in range(count)] for _ in range(3))
+        curves: list[dict[int, Curve]] = [{} for _ in range(count)]
         for number, row in self.trials.items():
-            if row.same_as is not None:
+            if row.same_as is not None or not row.entered:
                 continue
             for rung in self.rungs.get(row.key, []):
-                table[rung.rung][0][number] = {**row.known, **rung.metrics}
+                results[rung.rung][number] = {**row.known, **rung.metrics}
+                curves[rung.rung][number] = self._curve(row.key, rung.rung)
             for passed in range(min(row.rung, count)):
-                table[passed][1].add(number)
-        return rungs.promote([Rung(*entry) for entry in table], objectives, closing=closing)
+                promoted[passed].add(number)
+            if row.rung < count and number not in results[row.rung]:
+                (running if row.status in rows.OPEN else failed)[row.rung].add(number)
+        return [Rung(*entry) for entry in zip(results, promoted, running, failed, curves, strict=True)]
+
+    def _curve(self, key: str, last: int) -> Curve:
+        """Metrics by epoch up to the end of a rung."""
+        if (key, last) not in self._curves:
+            found = [row for rung in self.rungs[key] if rung.rung <= last for row in rung.curve]
+            self._curves[key, last] = [(int(row["epoch"]), row) for row in found]
+        return self._curves[key, last]
 
     # --- writing -------------------------------------------------------------------------------------------------
 

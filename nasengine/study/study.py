@@ -14,7 +14,7 @@ from nasengine.errors import DeviceError, StudyError
 from nasengine.hardware import Device, Target
 from nasengine.hardware import Limits as HardwareLimits
 from nasengine.search import Budget, Objective, Rungs, Sampler, SuccessiveHalving, make_sampler, replay
-from nasengine.search.samplers import SamplerFactory
+from nasengine.search.samplers import SamplerFactory, SamplerSpec
 from nasengine.space import Architecture, Space, Spec
 from nasengine.space.spec import is_open
 from nasengine.study import gates
@@ -62,8 +62,9 @@ class Study:
         device: where latency is measured: a :class:`Device` of this machine, a :class:`CommandDevice` or a
             :class:`RayDevice`.
         train_device: where networks train; by default ``device``, and this machine's CPU where that is another machine.
-        sampler: ``"nsga2"``, ``"tpe"``, ``"random"``, ``"exhaustive"``, or a factory ``lambda seed: Sampler(seed)`` of
-            an Optuna sampler.
+        sampler: a name (``nasengine.search.SAMPLERS``: ``"nsga2"``, ``"gp"``, ``"evolution"``, ``"tpe"``, ...), one
+            composed of others (``WarmStart("gp", members=...)``, ``Prior``, ``Transfer``), or a factory ``lambda seed:
+            Sampler(seed)`` of an Optuna sampler.
         predictor: a :class:`LatencyPredictor` of this device and space, or the path of its file: a network whose
             predicted 95 % interval lies over a latency budget is refused unmeasured, and one whose interval lies within
             every budget and is narrow is not measured; all others are.
@@ -97,7 +98,7 @@ class Study:
         recipe: Recipe | None = None,
         budgets: Sequence[Budget] = (),
         device: Target | None = None,
-        sampler: str | SamplerFactory | BaseSampler | Sampler = "nsga2",
+        sampler: str | SamplerFactory | BaseSampler | Sampler | SamplerSpec = "nsga2",
         rungs: Rungs | None = None,
         seed: int = 0,
         trials: int = 100,
@@ -112,8 +113,11 @@ class Study:
         _expect("task", task, Task, "a task such as tasks.Digits()")
         joined, fixed = _joined(space, recipe)
         rungs, device = SuccessiveHalving() if rungs is None else rungs, Device() if device is None else device
-        if not hasattr(rungs, "rung_epochs"):
-            raise StudyError(f"Study: rungs is SuccessiveHalving() or FullTraining(); got {rungs!r}")
+        if not isinstance(rungs, Rungs) or isinstance(rungs, type):
+            raise StudyError(
+                "Study: rungs is SuccessiveHalving(), Hyperband(), CurveStopping(), FixedRungs((5, 10)) or "
+                f"FullTraining(); got {rungs!r}"
+            )
         _expect("device", device, Target, 'Device("cpu")')
         if deploy is not None:
             _expect("deploy", deploy, Target, 'Device("cpu")')

@@ -6,15 +6,19 @@ from nasengine.tasks.arrays import Arrays
 from nasengine.tasks.base import Data, Metric, Split, Task, metric_named
 from nasengine.tasks.digits import Digits
 from nasengine.tasks.importable import require_importable
+from nasengine.tasks.pool import Pool
 from nasengine.tasks.stored import StoredArrays
+from nasengine.tasks.tabular import TabularTask
 
 __all__ = [
     "Arrays",
     "Data",
     "Digits",
     "Metric",
+    "Pool",
     "Split",
     "StoredArrays",
+    "TabularTask",
     "Task",
     "metric_named",
     "require_importable",
