@@ -45,7 +45,20 @@ if TYPE_CHECKING:
         calibrate,
         profile,
     )
-    from nasengine.search import FullTraining, SuccessiveHalving, at_least, at_most, maximize, minimize
+    from nasengine.search import (
+        CurveStopping,
+        FixedRungs,
+        FullTraining,
+        Hyperband,
+        Prior,
+        SuccessiveHalving,
+        Transfer,
+        WarmStart,
+        at_least,
+        at_most,
+        maximize,
+        minimize,
+    )
     from nasengine.space import (
         Architecture,
         Network,
@@ -76,7 +89,10 @@ _HOMES = {
     "nasengine.hardware": (
         "CommandDevice", "Device", "LatencyPredictor", "LatencyProfile", "RayDevice", "calibrate", "profile",
     ),
-    "nasengine.search": ("FullTraining", "SuccessiveHalving", "at_least", "at_most", "maximize", "minimize"),
+    "nasengine.search": (
+        "CurveStopping", "FixedRungs", "FullTraining", "Hyperband", "Prior", "SuccessiveHalving", "Transfer",
+        "WarmStart", "at_least", "at_most", "maximize", "minimize",
+    ),
     "nasengine.train": ("Recipe",),
     "nasengine.study": ("Front", "Study"),
 }  # fmt: skip
@@ -94,7 +110,8 @@ __all__ = [
     # the study
     "Study", "Front", "Recipe", "Device", "CommandDevice", "RayDevice", "LatencyProfile", "profile",
     "LatencyPredictor", "calibrate",
-    "maximize", "minimize", "at_most", "at_least", "SuccessiveHalving", "FullTraining", "NasError",
+    "maximize", "minimize", "at_most", "at_least", "SuccessiveHalving", "Hyperband", "CurveStopping",
+    "FixedRungs", "FullTraining", "WarmStart", "Prior", "Transfer", "NasError",
     # rooms
     "blocks", "tasks",
 ]  # fmt: skip

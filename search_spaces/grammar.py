@@ -55,7 +55,7 @@ def operation(channels: int) -> Block:
         "sep_conv_5x5_act": SeparableConv(channels, 5),
         "squeeze_excite": SqueezeExcite(),
         "max_pool_3x3": MaxPool(3, 1, 1),
-        "avg_pool_3x3": AvgPool(3, 1, 1),
+        "avg_pool_3x3": AvgPool(3, 1, 1, count_padding=False),
         "skip": Identity(),
     }
     return choice(*options.values(), labels=tuple(options))

@@ -74,7 +74,7 @@ OPERATIONS: dict[str, Block] = {
     "skip_connect": Identity(),
     "nor_conv_1x1": ReLUConvNorm(kernel=1),
     "nor_conv_3x3": ReLUConvNorm(kernel=3),
-    "avg_pool_3x3": AvgPool(3, stride=1, padding=1),
+    "avg_pool_3x3": AvgPool(3, stride=1, padding=1, count_padding=False),
 }
 """The published operations; their names are the labels of decisions."""
 

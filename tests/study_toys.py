@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 from pathlib import Path
 from typing import Any
 
 from nasengine.blocks import Flatten, Linear, ReLU, Sequential
 from nasengine.graph import Graph, Image
-from nasengine.search import FullTraining, Objective, at_most, maximize, minimize
+from nasengine.search import FullTraining, Objective, Proposal, TrialView, View, at_most, maximize, minimize
 from nasengine.space import Space, choice, tagged
 from nasengine.study import Study
 from nasengine.tasks import Digits
@@ -24,6 +25,22 @@ def space(*widths: int, classes: int = 10, name: str = "toy") -> Space:
     again = choice(*(widths or (4, 6, 8, 12, 16, 24)))
     body = Sequential(Flatten(), Linear(hidden), ReLU(), Linear(again), ReLU(), Linear(classes))
     return Space(name, inputs=Image(1, 8), network=body)
+
+
+class Blind:
+    """A user's sampler that looks at nothing: members at random, over a budget or not, known or not."""
+
+    deterministic = True
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+
+    def ask(self, n: int, view: View) -> list[Proposal]:
+        numbers = range(view.next_number, view.next_number + n)
+        return [Proposal(dict(self._space.sample(random.Random(number)).decisions)) for number in numbers]
+
+    def tell(self, trial: TrialView) -> None:
+        """Nothing is learned."""
 
 
 def study(store: Path, *, widths: tuple[int, ...] = (), epochs: int = 3, **changes: Any) -> Study:
@@ -72,4 +89,4 @@ def _raise() -> None:
 
 _DEEDS = {"raise": _raise, "exit": lambda: os._exit(7), "abort": os.abort}
 
-__all__ = ["ACCURACY", "PARAMS", "FullTraining", "Objective", "Silent", "Trouble", "at_most", "space", "study"]
+__all__ = ["ACCURACY", "PARAMS", "Blind", "FullTraining", "Objective", "Silent", "Trouble", "at_most", "space", "study"]

@@ -27,7 +27,11 @@ CASES: list[tuple[dict[str, Any], type[NasError], str]] = [
     ({"seed": "a"}, StudyError, "seed: a whole number; got 'a'"),
     ({"task": "digits"}, StudyError, "Study: task is a task such as tasks.Digits(); got 'digits'"),
     ({"recipe": 3}, StudyError, "Study: recipe is Recipe(...); got 3"),
-    ({"rungs": 3}, StudyError, "Study: rungs is SuccessiveHalving() or FullTraining(); got 3"),
+    (
+        {"rungs": 3},
+        StudyError,
+        "Study: rungs is SuccessiveHalving(), Hyperband(), CurveStopping(), FixedRungs((5,",
+    ),
     ({"device": "cpu"}, StudyError, "Study: device is Device(\"cpu\"); got 'cpu'"),
     ({"trials": 0}, StudyError, "run: trials is a whole number from 1 on; got 0"),
     (
@@ -70,8 +74,8 @@ def test_arguments_of_run(tmp_path: Path, arguments: dict[str, Any], message: st
 
 
 def test_an_unknown_sampler_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match="sampler 'nsga3': there is no sampler of this name"):
-        toys.study(tmp_path / "s", sampler="nsga3").run(trials=1, progress=False)
+    with pytest.raises(StudyError, match="sampler 'nsga4': there is no sampler of this name"):
+        toys.study(tmp_path / "s", sampler="nsga4").run(trials=1, progress=False)
     assert not (tmp_path / "s").exists()
 
 
@@ -176,14 +180,14 @@ def test_readings_of_a_front_that_cannot_be(recorded: Path, tmp_path: Path) -> N
 
 
 def test_the_network_of_a_refused_trial(tmp_path: Path) -> None:
-    study = toys.study(tmp_path / "s", epochs=1, budgets=(at_most("params", 700),), sampler="exhaustive")
-    study.run(trials=1, progress=False)
+    settings: dict[str, Any] = {"budgets": (at_most("params", 700),), "sampler": toys.Blind(toys.space())}
+    toys.study(tmp_path / "s", epochs=1, **settings).run(trials=2, progress=False)
     rows = Ledger(tmp_path / "s").trials()
-    refused = next(row.number for row in rows if row.status == "infeasible") if len(rows) > 1 else None
-    assert open_store(tmp_path / "s").architecture(0).cost().params <= 700
-    if refused is not None:
-        with pytest.raises(StoreError, match=f"the network of trial {refused} is not recorded"):
-            open_store(tmp_path / "s").architecture(refused)
+    refused = next(row.number for row in rows if row.status == "infeasible")
+    trained = next(row.number for row in rows if row.status == "complete")
+    assert open_store(tmp_path / "s").architecture(trained).cost().params <= 700
+    with pytest.raises(StoreError, match=f"the network of trial {refused} is not recorded"):
+        open_store(tmp_path / "s").architecture(refused)
 
 
 # --- classes that workers cannot import ------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -27,10 +28,9 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Front, Path]:
     goals = (toys.ACCURACY, toys.PARAMS, minimize("latency_ms"))
     budgets = (at_most("params", 1_200), at_most("latency_ms", 50.0))
     rungs = SuccessiveHalving(eta=3, min_epochs=1)
-    front = toys.study(store, widths=(4, 6, 8, 16), objectives=goals, budgets=budgets, rungs=rungs).run(
-        trials=10, progress=False
-    )
-    return front, store
+    space = toys.space(4, 6, 8, 16)
+    settings: dict[str, Any] = {"objectives": goals, "budgets": budgets, "rungs": rungs, "sampler": toys.Blind(space)}
+    return toys.study(store, space=space, **settings).run(trials=10, progress=False), store
 
 
 def test_trials_count_candidates_that_enter_training(done: tuple[Front, Path]) -> None:
