@@ -36,7 +36,7 @@ from typing import Any
 from search_remote import Remote
 from search_report import report
 from search_tables import Absent, Table, tables
-from search_toys import toys
+from toy_tables import toys
 
 from nasengine.search import (
     Problem,

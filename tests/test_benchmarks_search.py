@@ -91,7 +91,7 @@ def test_a_space_is_flattened_with_its_conditions() -> None:
 def test_a_sampler_of_optuna_is_rebuilt_when_it_is_told_of_another_member() -> None:
     """Proposals that are as told leave it as it is; on a pool the study behind it holds the rows that were trained."""
     from search import Rebuilt
-    from search_toys import toys
+    from toy_tables import toys
 
     from nasengine.search import Problem, TrialView, View
 
