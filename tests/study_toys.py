@@ -43,6 +43,14 @@ class Blind:
         """Nothing is learned."""
 
 
+class InOrder(Blind):
+    """Every member once, over a budget or not."""
+
+    def ask(self, n: int, view: View) -> list[Proposal]:
+        numbers = range(view.next_number, min(view.next_number + n, int(self._space.size)))
+        return [Proposal(dict(self._space[number].decisions)) for number in numbers]
+
+
 def study(store: Path, *, widths: tuple[int, ...] = (), epochs: int = 3, **changes: Any) -> Study:
     """Accuracy against parameters on digits, without a budget, proposed at random."""
     settings: dict[str, Any] = {
@@ -89,4 +97,16 @@ def _raise() -> None:
 
 _DEEDS = {"raise": _raise, "exit": lambda: os._exit(7), "abort": os.abort}
 
-__all__ = ["ACCURACY", "PARAMS", "Blind", "FullTraining", "Objective", "Silent", "Trouble", "at_most", "space", "study"]
+__all__ = [
+    "ACCURACY",
+    "PARAMS",
+    "Blind",
+    "FullTraining",
+    "InOrder",
+    "Objective",
+    "Silent",
+    "Trouble",
+    "at_most",
+    "space",
+    "study",
+]

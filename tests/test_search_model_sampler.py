@@ -241,9 +241,10 @@ def test_two_unknown_objectives_are_modelled_together() -> None:
         return replace(found, values={**found.values, "latency_ms": 1 + found.values["macs"] / 1e6})
 
     objectives = (maximize("accuracy"), minimize("latency_ms"))
-    ours = run(ModelSampler(Problem(SPACE, objectives)), 40, evaluate)
-    chance = run(make_sampler("random", SPACE, objectives, 0), 40, evaluate)
-    assert volume(ours, "latency_ms") > volume(chance, "latency_ms")
+    ours = [run(ModelSampler(Problem(SPACE, objectives, seed)), 40, evaluate) for seed in range(4)]
+    chance = [run(make_sampler("random", SPACE, objectives, seed), 40, evaluate) for seed in range(4)]
+    means = [np.mean([volume(trials, "latency_ms") for trials in runs]) for runs in (ours, chance)]
+    assert means[0] > 1.03 * means[1]
 
 
 def volume(trials: list[TrialView], cost: str) -> float:
@@ -270,8 +271,8 @@ def test_the_best_cell_is_found() -> None:
 def test_an_earlier_study_is_a_start() -> None:
     rng = random.Random(9)
     earlier = tuple(replace(complete(-1 - i, SPACE.sample(rng).decisions)) for i in range(60))
-    plain = [max(t.values["accuracy"] for t in run(ModelSampler(single(s)), 16)) for s in range(4)]
-    warm = [max(t.values["accuracy"] for t in run(ModelSampler(single(s, earlier)), 16)) for s in range(4)]
+    plain = [max(t.values["accuracy"] for t in run(ModelSampler(single(s)), 10)) for s in range(4)]
+    warm = [max(t.values["accuracy"] for t in run(ModelSampler(single(s, earlier)), 10)) for s in range(4)]
     assert np.mean(warm) > np.mean(plain)
 
 
@@ -284,7 +285,7 @@ def test_a_proxy_that_knows_is_used() -> None:
         return {"proxy": accuracy(architecture) ** 2}
 
     def mean(tasks: list[Problem]) -> float:
-        return float(np.mean([max(t.values["accuracy"] for t in run(ModelSampler(task), 18)) for task in tasks]))
+        return float(np.mean([max(t.values["accuracy"] for t in run(ModelSampler(task), 12)) for task in tasks]))
 
     assert mean([replace(single(s), cheap=cheap) for s in range(4)]) > mean([single(s) for s in range(4)])
 
