@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -63,9 +64,10 @@ def test_a_process_that_dies_is_told_of_and_the_next_profile_works(warm: Profile
 def test_a_process_that_hangs_is_stopped(warm: Profiler) -> None:
     start_s = time.monotonic()
     message = fails(warm, network(DeedBlock("hang")), load_limit_s=0.5, limit_s=0.5, warmup_limit_s=0.2)
-    assert message == (
-        "profile: a process that times the network took more than 1.95 s and was stopped; raise the limits, or measure "
-        "a smaller network or batch"
+    assert re.fullmatch(  # its limits added up, and what patience the machine's noise has left
+        r"profile: a process that times the network took more than 1\.9\d? s and was stopped; raise the limits, or "
+        "measure a smaller network or batch",
+        message,
     )
     assert time.monotonic() - start_s < 60
 
