@@ -157,7 +157,10 @@ def figures(predicted: Array, measured: Array) -> list[float]:
 
 
 def ceiling(found: Networks, latency: Array) -> dict[str, float] | None:
-    """What predicting a network by others that are equal to it gives: no predictor that sees networks does better."""
+    """What predicting a network by others that are equal to it gives: the noise of both.
+
+    A network has few equals, so their median is noisy too, and a predictor that averages over many networks may do better.
+    """
     latency = latency[: len(found.group)]
     alike: dict[int, list[float]] = {}
     for one, value in zip(found.found, latency, strict=bool(found.found)):
