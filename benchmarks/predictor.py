@@ -159,7 +159,7 @@ def figures(predicted: Array, measured: Array) -> list[float]:
 def ceiling(found: Networks, latency: Array) -> dict[str, float] | None:
     """What predicting a network by others that are equal to it gives: the noise of both.
 
-    A network has few equals, so their median is noisy too, and a predictor that averages over many networks may do better.
+    A network has few equals, so their median is noisy too: a predictor that averages over many may do better.
     """
     latency = latency[: len(found.group)]
     alike: dict[int, list[float]] = {}
