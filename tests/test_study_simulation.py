@@ -12,7 +12,7 @@ import pytest
 from tabular_toys import GOALS, Told, frame, member, space, task
 
 from nasengine.errors import StudyError
-from nasengine.search import SAMPLERS, FullTraining, SuccessiveHalving, at_most, maximize, minimize
+from nasengine.search import SAMPLERS, FixedRungs, FullTraining, SuccessiveHalving, at_most, maximize, minimize
 from nasengine.study.history import History, Truth
 from nasengine.study.simulation import simulate
 
@@ -312,3 +312,31 @@ def test_simulating_imports_no_torch() -> None:
     code = "import sys, nasengine.study.simulation; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+# --- rungs that look at more than results ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_a_cohort_waits_for_all_of_its_trials_whatever_the_number_of_workers(workers: int) -> None:
+    every = [member(wide, "bare", again) for wide in (32, 8, 16) for again in (4, 6)]
+    rungs = SuccessiveHalving(eta=3, min_epochs=3, cohort=3)
+    history = run(sampler=Told(every), rungs=rungs, trials=6, workers=workers)
+    reached = [trial.epochs for trial in sorted(history.trials, key=lambda t: t.number)]
+    for cohort in (reached[:3], reached[3:]):
+        assert sorted(cohort) == [3, 3, 27], "one of each three goes on, and it alone"
+
+
+def test_curves_reach_the_rungs() -> None:
+    seen: list[Any] = []
+
+    class Watching:
+        def rung_epochs(self, total: int) -> tuple[int, ...]:
+            return (3, 9, total)
+
+        def promote(self, rungs: Any, objectives: Any, *, closing: bool) -> Any:
+            seen.append(rungs)
+            return FixedRungs((3, 9)).promote(rungs, objectives, closing=closing)
+
+    run(sampler=Told([member(32), member(8)]), rungs=Watching(), trials=2)
+    assert [[epoch for epoch, _ in curve] for curve in seen[-1][1].curves.values()] == [[3, 9], [3, 9]]

@@ -204,14 +204,22 @@ class _Run:
     def _promoted(self, *, closing: bool) -> int | None:
         if len(self._ends) == 1 or (self._none_due and not closing):
             return None
-        rungs = [Rung(results, promoted) for results, promoted in self._rungs]
-        due = self._plan.rungs.promote(rungs, self._plan.objectives, closing=closing)
+        due = self._plan.rungs.promote(
+            [self._rung(i) for i in range(len(self._ends))], self._plan.objectives, closing=closing
+        )
         self._none_due = not due
         if not due:
             return None
         self._rungs[due[0].rung][1].add(due[0].number)
         self._change(due[0].number, status=rows.RUNNING, rung=due[0].rung + 1)
         return due[0].number
+
+    def _rung(self, place: int) -> Rung:
+        """What is recorded at a rung, as a study shows it; nothing fails here."""
+        results, promoted = self._rungs[place]
+        running = {number for _, _, number in self._busy if self._trials[number].rung == place}
+        curves = {n: [at for at in self._trials[n].curve if at[0] <= self._ends[place]] for n in results}
+        return Rung(results, promoted, running, frozenset(), curves)
 
     # --- a new candidate -----------------------------------------------------------------------------------------
 
